@@ -1,0 +1,1 @@
+"""Orderly: an order and inventory backend that never loses an event."""

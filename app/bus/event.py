@@ -1,0 +1,184 @@
+"""Events, and the CloudEvents 1.0 envelope they travel in."""
+
+import re
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar
+from uuid import UUID
+
+import uuid_utils.compat
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr
+
+_TYPE = re.compile(r"(?P<context>[a-z][a-z0-9_]*)\.[a-z][a-z0-9_]*\.v[1-9][0-9]*")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+
+
+def new_id() -> UUID:
+    """Return a UUIDv7: unique, and later ones sort after earlier ones (RFC 9562)."""
+    return uuid_utils.compat.uuid7()
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def child_traceparent(parent: str | None) -> str:
+    """Return a W3C traceparent for work caused by parent: its trace, a new span.
+
+    A missing or malformed parent starts a new sampled trace, as the W3C recommendation asks.
+    """
+    known = _TRACEPARENT.fullmatch(parent or "")
+    trace_id, flags = known.groups() if known else (secrets.token_hex(16), "01")
+    return f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What work belongs to: one correlation for the whole chain, one cause, one trace."""
+
+    correlation_id: str
+    causation_id: UUID | None = None
+    traceparent: str | None = None
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """The names every log line of this work carries."""
+        fields = {"correlation_id": self.correlation_id}
+        if self.traceparent:
+            fields["trace_id"] = self.traceparent.split("-")[1]
+        return fields
+
+
+current_context: ContextVar[Context | None] = ContextVar("orderly_context", default=None)
+"""The context of the work under way: set per request at the edge and per event by the consumer."""
+
+
+class Event(BaseModel):
+    """A fact that happened, in the past tense. Subclass it in a module's `events.py`.
+
+    A subclass names its wire type, such as `orders.order_created.v1`: the context that owns it,
+    the fact, the version of its shape. Routing goes by that name, never by the class, so a class
+    may be renamed. Its fields are the event's data; `id` and `time` travel beside them.
+
+    `subject_field` names the field that holds the id of the aggregate the event is about.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: ClassVar[str]
+    context: ClassVar[str]
+    subject_field: ClassVar[str]
+
+    id: UUID = Field(default_factory=new_id)
+    time: AwareDatetime = Field(default_factory=_utc_now)
+
+    _work: Context | None = PrivateAttr(default=None)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's hook
+        """Refuse a class whose type or subject is missing or malformed, when it is defined."""
+        super().__pydantic_init_subclass__(**kwargs)
+        match = _TYPE.fullmatch(getattr(cls, "type", ""))
+        if match is None:
+            msg = f"{cls.__name__}.type must look like 'orders.order_created.v1'"
+            raise TypeError(msg)
+        if getattr(cls, "subject_field", None) not in cls.model_fields:
+            msg = f"{cls.__name__}.subject_field must name one of its fields"
+            raise TypeError(msg)
+        cls.context = match["context"]
+
+    def __eq__(self, other: object) -> bool:
+        """Events are the same when their ids are, however each copy travelled."""
+        return isinstance(other, Event) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def subject(self) -> str:
+        """The id of the aggregate this event is about; events of one subject keep their order."""
+        return str(getattr(self, self.subject_field))
+
+    def caused_by(self, cause: "Event") -> Self:
+        """Record that cause led to this event: same correlation and trace, cause as causation id.
+
+        A handler of single events need not call it: there the one event at hand is the cause.
+        """
+        self._work = cause.consequence()
+        return self
+
+    def consequence(self) -> Context:
+        """Return the context of work done because of this event."""
+        work = self._work
+        return Context(
+            correlation_id=work.correlation_id if work else str(self.id),
+            causation_id=self.id,
+            traceparent=child_traceparent(work.traceparent if work else None),
+        )
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """The names that follow this event through the log: its id, its subject, its chain."""
+        fields = {"event_id": str(self.id), self.subject_field: self.subject}
+        return fields | self._work.log_fields if self._work else fields
+
+
+E = TypeVar("E", bound=Event)
+
+# Inside Envelope, whose attribute is named so by CloudEvents, `type` is no longer the builtin.
+Kind: TypeAlias = type[E]
+
+
+class Envelope(BaseModel):
+    """CloudEvents 1.0, structured mode, with the extensions that carry order, cause and trace.
+
+    Unknown attributes are kept out, not refused: a newer publisher may send more.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    specversion: Literal["1.0"] = "1.0"
+    id: UUID
+    source: str
+    type: str
+    subject: str
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    partitionkey: str
+    correlationid: str
+    causationid: UUID | None = None
+    traceparent: str | None = None
+    data: dict[str, Any]
+
+    @classmethod
+    def seal(cls, event: Event) -> Self:
+        """Wrap event for its journey, in the context it was given or else the current one."""
+        work = event._work or current_context.get()  # noqa: SLF001 - the envelope is the event's other half
+        return cls(
+            id=event.id,
+            source=f"/{event.context}",
+            type=event.type,
+            subject=event.subject,
+            time=event.time,
+            partitionkey=event.subject,
+            correlationid=work.correlation_id if work else str(event.id),
+            causationid=work.causation_id if work else None,
+            traceparent=work.traceparent if work else child_traceparent(None),
+            data=event.model_dump(mode="json", exclude={"id", "time"}),
+        )
+
+    def open(self, kind: Kind[E]) -> E:
+        """Return the event inside, as kind; raises ValidationError when it does not fit."""
+        event = kind.model_validate({**self.data, "id": self.id, "time": self.time})
+        event._work = Context(  # noqa: SLF001 - the envelope is the event's other half
+            correlation_id=self.correlationid,
+            causation_id=self.causationid,
+            traceparent=self.traceparent,
+        )
+        return event
+
+    def to_json(self) -> str:
+        """Return the text for the outbox and the stream, unset attributes left out."""
+        return self.model_dump_json(exclude_none=True)

@@ -1,0 +1,85 @@
+"""The inbox: one row per event and subscriber says that its effects are committed."""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from sqlalchemy import Uuid, delete, literal, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bus import outbox as outbox_rows
+from app.bus.sql import code, rows, upsert
+from app.bus.subscriber import Subscriber
+from app.bus.tables import inbox, outbox, subscription
+
+
+async def claim(session: AsyncSession, subscriber: str, event_ids: Collection[UUID]) -> set[UUID]:
+    """Insert the inbox rows of these events and return the ids that were new.
+
+    Only events in our outbox that this subscriber is owed get a row: a copy that was handled
+    before, an event older than the subscription, and an entry our database never wrote all
+    return nothing and must not run. Rows go in sorted, so two workers with overlapping batches
+    wait for one another instead of deadlocking; a twin's uncommitted row makes this one wait.
+    """
+    given = rows(session, event_id=(Uuid(), sorted(set(event_ids))))
+    owed = (
+        select(literal(subscriber, code(80)), outbox.c.event_id)
+        .join(given, outbox.c.event_id == given.c.event_id)
+        .join(subscription, subscription.c.event_type == outbox.c.type)
+        .where(
+            subscription.c.subscriber == subscriber,
+            or_(
+                # Read between the relay's XADD and its mark: the place it will get is a new one.
+                outbox.c.log_position.is_(None),
+                outbox.c.log_position > subscription.c.since_log_position,
+            ),
+        )
+        .order_by(outbox.c.event_id)
+    )
+    inserted = await session.scalars(
+        upsert(session, inbox)
+        .from_select(["subscriber", "event_id"], owed)
+        .on_conflict_do_nothing()
+        .returning(inbox.c.event_id)
+    )
+    return set(inserted)
+
+
+async def handled(session: AsyncSession, subscriber: str, event_ids: Iterable[UUID]) -> set[UUID]:
+    """Return which of these events have an inbox row."""
+    given = rows(session, event_id=(Uuid(), list(event_ids)))
+    found = await session.scalars(
+        select(inbox.c.event_id)
+        .join(given, inbox.c.event_id == given.c.event_id)
+        .where(inbox.c.subscriber == subscriber)
+    )
+    return set(found)
+
+
+async def release(session: AsyncSession, subscriber: str, event_ids: Iterable[UUID]) -> None:
+    """Take back the rows of events that failed, in the transaction that claimed them."""
+    await session.execute(
+        delete(inbox).where(inbox.c.subscriber == subscriber, inbox.c.event_id.in_(event_ids))
+    )
+
+
+async def subscribe(session: AsyncSession, subscribers: Iterable[Subscriber]) -> None:
+    """Keep the registry of who is owed what; a type that is new to a subscriber counts from now.
+
+    Types no longer handled stay: an older or newer build may still run beside this one.
+    """
+    since = await outbox_rows.head(session)
+    wanted = [
+        {"subscriber": subscriber.name, "event_type": type_, "since_log_position": since}
+        for subscriber in subscribers
+        for type_ in sorted(subscriber.handlers)
+    ]
+    if wanted:
+        await session.execute(upsert(session, subscription).on_conflict_do_nothing(), wanted)
+
+
+async def subscribed_types(session: AsyncSession, subscriber: str) -> set[str]:
+    """Return the types any build of this subscriber has registered."""
+    found = await session.scalars(
+        select(subscription.c.event_type).where(subscription.c.subscriber == subscriber)
+    )
+    return set(found)

@@ -1,0 +1,84 @@
+"""The relay: moves unpublished events from the outbox to the stream, in order, a page at a time."""
+
+from dataclasses import dataclass
+
+from app.bus import outbox
+from app.bus.errors import StreamError, is_transient
+from app.bus.sql import Transactions
+from app.bus.stream import Stream
+from app.bus.supervise import Pulse
+from app.bus.wakeup import WakeUp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayPolicy:
+    """Page size, and how often to look without a wake-up: soon after work, rarely when idle."""
+
+    page: int = 500
+    busy_poll_s: float = 0.02
+    idle_poll_s: float = 0.5
+
+
+class Relay:
+    """One loop that publishes. Any number may run; on PostgreSQL one is active at a time.
+
+    A crash between the XADD and the mark sends the page again with the same event ids, and the
+    inbox absorbs the copies.
+    """
+
+    name = "relay"
+
+    def __init__(
+        self,
+        database: Transactions,
+        stream: Stream,
+        wake_up: WakeUp,
+        policy: RelayPolicy | None = None,
+    ) -> None:
+        self._database = database
+        self._stream = stream
+        self._wake_up = wake_up
+        self._policy = policy or RelayPolicy()
+
+    async def run(self, pulse: Pulse) -> None:
+        """Publish until told to stop."""
+        poll_s = self._policy.idle_poll_s
+        while not pulse.stopping:
+            try:
+                sent = await self.publish_page()
+            except Exception as error:
+                if not (isinstance(error, StreamError) or is_transient(error)):
+                    raise
+                await pulse.wait_out(error)
+                continue
+            pulse.beat()
+            if sent == self._policy.page:
+                continue
+            poll_s = self._policy.busy_poll_s if sent else min(poll_s * 2, self._policy.idle_poll_s)
+            with pulse.interruptible():
+                await self._wake_up.wait(poll_s)
+
+    async def publish_page(self) -> int:
+        """Publish one page and return its size; 0 when nothing waits or another relay is active."""
+        if self._database.single_writer:
+            return await self._publish_in_two_steps()
+        async with self._database.write() as session:
+            if not await outbox.hold_relay_lock(session):
+                return 0
+            page = await outbox.unpublished(session, self._policy.page)
+            if page:
+                await outbox.mark_published(session, page, await self._append(page))
+            return len(page)
+
+    async def _publish_in_two_steps(self) -> int:
+        """As above where the one write lock must not be held across the network."""
+        async with self._database.read() as session:
+            page = await outbox.unpublished(session, self._policy.page)
+        if page:
+            stream_ids = await self._append(page)
+            async with self._database.write() as session:
+                await outbox.mark_published(session, page, stream_ids)
+        return len(page)
+
+    async def _append(self, page: list[outbox.Unpublished]) -> list[str]:
+        return await self._stream.append([(row.context, row.envelope) for row in page])

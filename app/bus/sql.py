@@ -1,0 +1,132 @@
+"""The few places where SQLite and PostgreSQL differ, each behind one name."""
+
+import json
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from sqlalchemy import (
+    ARRAY,
+    DateTime,
+    Dialect,
+    FromClause,
+    String,
+    TypeDecorator,
+    bindparam,
+    column,
+    func,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Transactions(Protocol):
+    """What the bus needs of a database: sessions whose transaction the context manager owns."""
+
+    @property
+    def single_writer(self) -> bool:
+        """True when writers take turns (SQLite), so a write must never wait for the network."""
+
+    def write(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Open a transaction that commits when the block ends and rolls back when it raises."""
+
+    def read(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """Open a session for reading; nothing done in it is kept."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time on both databases; SQLite keeps text and forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the hook's signature
+        """Hand the driver UTC, whatever zone the caller thinks in."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the hook's signature
+        """Put the zone back that SQLite dropped."""
+        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
+
+
+class now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """The database's clock: the only clock that decides anything."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(now)
+def _now(element: now, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ARG001, ANN401 - the hook's signature
+    return "now()"
+
+
+@compiles(now, "sqlite")
+def _now_sqlite(element: now, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ARG001, ANN401 - the hook's signature
+    return "strftime('%Y-%m-%d %H:%M:%f', 'now')"
+
+
+def dialect_of(session: AsyncSession) -> Dialect:
+    """Return the dialect the session speaks."""
+    return session.get_bind().dialect
+
+
+def code(length: int) -> TypeEngine[str]:
+    """Return a text type that PostgreSQL orders by bytes, so that it sorts as Python does."""
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+def upsert(session: AsyncSession, table: FromClause) -> "postgresql.Insert | sqlite.Insert":
+    """Start an INSERT that knows ON CONFLICT, in the session's dialect."""
+    if dialect_of(session).name == "postgresql":
+        return postgresql.insert(table)  # type: ignore[arg-type]  # every table is a FromClause
+    return sqlite.insert(table)  # type: ignore[arg-type]  # every table is a FromClause
+
+
+def rows(session: AsyncSession, **columns: tuple[TypeEngine[Any], Sequence[Any]]) -> FromClause:
+    """Make a table of Python values to join with: one statement for any number of rows.
+
+    Each keyword is a column: its SQL type and its values, all of one length. PostgreSQL gets
+    `unnest` of arrays, which it joins by hash where `= ANY` would search the array once per row;
+    SQLite gets `json_each` of one text.
+    """
+    dialect = dialect_of(session)
+    if dialect.name == "postgresql":
+        arrays = [
+            bindparam(None, list(values), type_=ARRAY(type_)) for type_, values in columns.values()
+        ]
+        given = [column(name, type_) for name, (type_, _) in columns.items()]
+        return func.unnest(*arrays).table_valued(*given).render_derived().alias()
+    processors = [
+        type_.dialect_impl(dialect).bind_processor(dialect) for type_, _ in columns.values()
+    ]
+    lists = [
+        [process(value) if process else value for value in values]
+        for process, (_, values) in zip(processors, columns.values(), strict=True)
+    ]
+    table = json.dumps(list(zip(*lists, strict=True)))
+    each = func.json_each(bindparam(None, table, type_=String())).table_valued("value")
+    return (
+        select(
+            *(
+                func.json_extract(each.c.value, f"$[{place}]", type_=type_).label(name)
+                for place, (name, (type_, _)) in enumerate(columns.items())
+            )
+        )
+        .select_from(each)
+        .subquery()
+    )

@@ -1,0 +1,252 @@
+"""The stream: Redis Streams behind the few verbs the bus needs. The only file that imports redis.
+
+Commands are those Redis 7.0 and Valkey 8 share. No client here retries by itself: a retried XADD
+would be a silent duplicate, and a retried blocking read a silent minute. The loops are the retry.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
+from redis.exceptions import RedisError, ResponseError
+
+from app.bus.errors import GroupMissingError, StreamUnavailableError
+
+# A blocked reader is woken with UNBLOCKED when its stream is flushed; a flushed key that came
+# back as something else answers WRONGTYPE; XINFO says "no such key".
+_GROUP_MISSING = ("NOGROUP", "UNBLOCKED", "WRONGTYPE", "no such key")
+
+_FIELD = "event"
+
+# Left to itself, the client reads its own version from disk for every connection it makes.
+_DRIVER = DriverInfo(lib_version=redis.__version__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a context's stream as a group received it; event is None when it was trimmed."""
+
+    context: str
+    id: str
+    event: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupState:
+    """What a stream knows of one group, for `verify`."""
+
+    last_delivered_id: str
+    pending_ids: frozenset[str]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn redis-py's errors into the bus's two: the group is gone, or the engine cannot serve."""
+    try:
+        yield
+    except ResponseError as error:
+        if any(word in str(error) for word in _GROUP_MISSING):
+            raise GroupMissingError(str(error)) from error
+        raise StreamUnavailableError(str(error)) from error
+    except (RedisError, OSError) as error:
+        raise StreamUnavailableError(str(error) or type(error).__name__) from error
+
+
+class Stream:
+    """A connection to the stream engine.
+
+    Raises StreamUnavailableError from every method when the engine cannot serve, and
+    GroupMissingError from those that name a group when it is gone.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "events", timeout_s: float = 5.0) -> None:
+        self._url = url
+        self._prefix = prefix
+        self._timeout_s = timeout_s
+        self._redis = self._client(timeout_s)
+
+    def _client(self, timeout_s: float | None) -> "Redis":
+        return Redis.from_url(
+            self._url,
+            decode_responses=True,
+            legacy_responses=False,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=2,
+            retry=Retry(NoBackoff(), 0),
+            health_check_interval=30,
+            driver_info=_DRIVER,
+        )
+
+    def key(self, context: str) -> str:
+        """Return the key of a context's stream, such as `events:orders`."""
+        return f"{self._prefix}:{context}"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def ping(self) -> None:
+        """Ask the engine for a sign of life."""
+        with _translated():
+            await self._redis.ping()
+
+    async def append(self, events: Sequence[tuple[str, str]]) -> list[str]:
+        """Append (context, envelope) pairs in one MULTI, all or none, and return their ids."""
+        with _translated():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                for context, envelope in events:
+                    pipe.xadd(self.key(context), {_FIELD: envelope})
+                return list(await pipe.execute())
+
+    async def ensure_groups(self, contexts: Sequence[str], group: str) -> None:
+        """Create the group on each context's stream, from its first entry, where it is missing."""
+        for context in contexts:
+            try:
+                with _translated():
+                    await self._redis.xgroup_create(self.key(context), group, id="0", mkstream=True)
+            except StreamUnavailableError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
+
+    @asynccontextmanager
+    async def reader(
+        self, contexts: Sequence[str], group: str, consumer: str, *, block_s: float
+    ) -> AsyncIterator["Reader"]:
+        """Open a reader on a connection of its own, whose timeout leaves room for the block."""
+        client = self._client(block_s + self._timeout_s)
+        try:
+            keys = {self.key(context): context for context in contexts}
+            yield Reader(client, keys, group, consumer, block_s)
+        finally:
+            await client.aclose()
+
+    async def ack(self, group: str, entries: Sequence[Entry]) -> None:
+        """Acknowledge entries, one command per stream."""
+        by_context: dict[str, list[str]] = {}
+        for entry in entries:
+            by_context.setdefault(entry.context, []).append(entry.id)
+        with _translated():
+            for context, ids in by_context.items():
+                await self._redis.xack(self.key(context), group, *ids)
+
+    async def wake_others(self) -> None:
+        """Tell relays in other processes that there is something to publish."""
+        with _translated():
+            await self._redis.publish(f"{self._prefix}:wake-up", "")
+
+    @asynccontextmanager
+    async def wake_ups(self) -> AsyncIterator[Callable[[float], Awaitable[bool]]]:
+        """Listen for `wake_others`: call the result with seconds to wait, get whether one came."""
+        client = self._client(self._timeout_s)
+        pubsub = client.pubsub(ignore_subscribe_messages=True)
+
+        async def next_call(timeout_s: float) -> bool:
+            with _translated():
+                return await pubsub.get_message(timeout=timeout_s) is not None
+
+        try:
+            with _translated():
+                await pubsub.subscribe(f"{self._prefix}:wake-up")
+            yield next_call
+        finally:
+            await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
+            await client.aclose()
+
+    async def group_state(self, context: str, group: str) -> GroupState:
+        """Return how far a group has read and what it holds unacknowledged."""
+        key = self.key(context)
+        client: Any = self._redis
+        with _translated():
+            for info in await client.xinfo_groups(key):
+                if info["name"] == group:
+                    break
+            else:
+                msg = f"no group {group!r} on {key}"
+                raise GroupMissingError(msg)
+            pending: set[str] = set()
+            start = "-"
+            while page := await client.xpending_range(key, group, start, "+", 1000):
+                pending.update(row["message_id"] for row in page)
+                start = "(" + page[-1]["message_id"]
+            return GroupState(info["last-delivered-id"], frozenset(pending))
+
+    async def present(self, context: str, ids: Sequence[str]) -> dict[str, str]:
+        """Return the envelopes of those entries that the stream still holds, by id."""
+        with _translated():
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for id_ in ids:
+                    pipe.xrange(self.key(context), id_, id_)
+                replies = await pipe.execute()
+        return {id_: fields[_FIELD] for reply in replies for id_, fields in reply}
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One consumer's view of its streams; made by `Stream.reader`."""
+
+    redis: Any  # its replies are unions of every protocol and setting; ours has one shape
+    contexts: Mapping[str, str]
+    group: str
+    consumer: str
+    block_s: float
+
+    async def fresh(self, count: int) -> list[Entry]:
+        """Wait up to the block time for entries no consumer of the group has seen."""
+        return await self._read(
+            dict.fromkeys(self.contexts, ">"), count, max(1, round(self.block_s * 1000))
+        )
+
+    async def own_pending(self, count: int, after: Mapping[str, str]) -> list[Entry]:
+        """Return entries delivered to this consumer before and never acknowledged.
+
+        after maps a context to the last id already seen there; nothing means from the beginning.
+        """
+        cursors = {key: after.get(context, "0") for key, context in self.contexts.items()}
+        return await self._read(cursors, count, None)
+
+    async def _read(self, cursors: dict[str, str], count: int, block: int | None) -> list[Entry]:
+        with _translated():
+            reply = await self.redis.xreadgroup(
+                self.group, self.consumer, cursors, count=count, block=block
+            )
+        return [
+            entry for key, batch in (reply or {}).items() for entry in self._entries(key, batch)
+        ]
+
+    async def reclaim(self, idle_s: float, count: int) -> AsyncIterator[list[Entry]]:
+        """Take over entries that any consumer left unacknowledged for idle_s, page by page.
+
+        Entries trimmed meanwhile come with event None; the server has dropped them already.
+        """
+        for key in self.contexts:
+            cursor: Any = "0-0"
+            while True:
+                with _translated():
+                    cursor, batch, deleted = await self.redis.xautoclaim(
+                        key, self.group, self.consumer, round(idle_s * 1000), cursor, count
+                    )
+                gone = [Entry(self.contexts[key], id_, None) for id_ in deleted]
+                if page := self._entries(key, batch) + gone:
+                    yield page
+                if cursor == "0-0":
+                    break
+
+    def _entries(self, key: str, batch: Sequence[tuple[str, dict[str, str] | None]]) -> list[Entry]:
+        context = self.contexts[key]
+        return [Entry(context, id_, (fields or {}).get(_FIELD)) for id_, fields in batch]
+
+
+async def shut_down(url: str) -> None:
+    """Ask the engine at url to save and exit; it being gone already is as good."""
+    client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=5)
+    try:
+        with suppress(RedisError, OSError):
+            await client.shutdown()
+    finally:
+        await client.aclose()

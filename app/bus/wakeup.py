@@ -1,0 +1,92 @@
+"""Wake-ups: a commit tells the relay at once, here and in other processes; polling is the net."""
+
+import anyio
+
+from app.bus.errors import StreamUnavailableError
+from app.bus.stream import Stream
+from app.bus.supervise import Pulse
+
+
+class WakeUp:
+    """Set after every commit that published something; costs the committer nothing."""
+
+    def __init__(self) -> None:
+        self._here = anyio.Event()
+        self._elsewhere = anyio.Event()
+
+    def committed(self) -> None:
+        """Wake this process's relay, and have the others told."""
+        self._here.set()
+        self._elsewhere.set()
+
+    def heard(self) -> None:
+        """Wake this process's relay: another process committed."""
+        self._here.set()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Wait for a wake-up and take it; False when timeout_s passed without one."""
+        with anyio.move_on_after(timeout_s):
+            await self._here.wait()
+        woken = self._here.is_set()
+        if woken:
+            self._here = anyio.Event()
+        return woken
+
+    async def take_announcement(self, timeout_s: float) -> bool:
+        """Wait for something to tell the others; many commits make one announcement."""
+        with anyio.move_on_after(timeout_s):
+            await self._elsewhere.wait()
+        due = self._elsewhere.is_set()
+        if due:
+            self._elsewhere = anyio.Event()
+        return due
+
+
+class Announcer:
+    """Tells other processes' relays about commits here: at most one PUBLISH in flight.
+
+    An announcement that fails is dropped, never retried: the relays poll as well.
+    """
+
+    name = "wake-up-announcer"
+
+    def __init__(self, stream: Stream, wake_up: WakeUp) -> None:
+        self._stream = stream
+        self._wake_up = wake_up
+
+    async def run(self, pulse: Pulse) -> None:
+        """Announce until told to stop."""
+        while not pulse.stopping:
+            due = False
+            with pulse.interruptible():
+                due = await self._wake_up.take_announcement(timeout_s=1)
+            try:
+                if due:
+                    await self._stream.wake_others()
+            except StreamUnavailableError as error:
+                await pulse.wait_out(error)
+            else:
+                pulse.beat()
+
+
+class WakeUpListener:
+    """Hears the announcements of other processes and wakes the relay here."""
+
+    name = "wake-up-listener"
+
+    def __init__(self, stream: Stream, wake_up: WakeUp) -> None:
+        self._stream = stream
+        self._wake_up = wake_up
+
+    async def run(self, pulse: Pulse) -> None:
+        """Listen until told to stop; a lost connection costs only the poll's delay."""
+        while not pulse.stopping:
+            try:
+                with pulse.interruptible():
+                    async with self._stream.wake_ups() as next_call:
+                        while True:
+                            pulse.beat()
+                            if await next_call(1):
+                                self._wake_up.heard()
+            except StreamUnavailableError as error:
+                await pulse.wait_out(error)

@@ -1,0 +1,29 @@
+"""Refusals meant for a person: what was wanted, what was found, what to do."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """A request that was understood and refused; `app.web.problem` renders it as problem+json.
+
+    `status` and `code` belong to the class and are part of the API; `detail` is a sentence for
+    this one case; `extra` are further members of the problem document; `headers` go on the reply.
+    """
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
+    code: ClassVar[str] = "bad_request"
+    title: ClassVar[str] = "The request was refused"
+
+    def __init__(
+        self, detail: str, *, headers: Mapping[str, str] | None = None, **extra: object
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+        self.headers = dict(headers or {})
+
+
+class StartupError(Exception):
+    """The program cannot start as configured; the message is the one sentence the operator sees."""
