@@ -1,0 +1,1 @@
+"""The bounded contexts: each one the same seven rooms, each one door (`events.py`)."""

@@ -1,0 +1,1 @@
+"""What every route shares: problem details, idempotency, keys, paging, limits, health."""

@@ -1,0 +1,113 @@
+"""The types of what travels over REST: names, texts, quantities, and pages of them."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+MAX_BIGINT = 2**63 - 1
+"""The largest integer either database keeps."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+T = TypeVar("T")
+
+
+class Wire(BaseModel):
+    """What a client sends: unknown fields are refused, so that a misspelt one is never lost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; `next_cursor` asks for the next one and is null on the last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Bounded text for people: `Title = Annotated[str, Text(200)]`.
+
+    Not blank, and without control characters; both databases can keep it and every log line can
+    show it. Lone surrogates are refused by pydantic itself.
+    """
+
+    most: int
+    least: int = 1
+
+    def __get_pydantic_core_schema__(self, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the length first: a pattern is never run over a megabyte."""
+        bounded = core_schema.str_schema(strict=True, min_length=self.least, max_length=self.most)
+        return core_schema.no_info_after_validator_function(_shown, bounded)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A bounded name that people type and compare: `Reference = Annotated[str, Name(120)]`.
+
+    Printable characters only, without blanks at either end: two names that look alike are alike.
+    """
+
+    most: int
+
+    def __get_pydantic_core_schema__(self, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
+        """Check the length first, then the characters."""
+        bounded = core_schema.str_schema(strict=True, min_length=1, max_length=self.most)
+        return core_schema.no_info_after_validator_function(_named, bounded)
+
+
+def has_control_characters(value: str) -> bool:
+    """Tell whether value holds a character, such as NUL, that no database text may hold."""
+    return _CONTROL.search(value) is not None
+
+
+def _shown(value: str) -> str:
+    if has_control_characters(value):
+        code = "control_character"
+        raise PydanticCustomError(
+            code, "Text cannot hold control characters such as NUL or newline"
+        )
+    if value and not value.strip():
+        code = "blank"
+        raise PydanticCustomError(code, "Text should not be blank")
+    return value
+
+
+def _named(value: str) -> str:
+    if not value.isprintable():
+        code = "not_printable"
+        raise PydanticCustomError(code, "A name can only hold printable characters")
+    if value.strip() != value:
+        code = "outer_blank"
+        raise PydanticCustomError(code, "A name should not begin or end with a blank")
+    return value
+
+
+def _addressable(value: str) -> str:
+    # A SKU is one segment of a path, and clients fold `.` and `..` away before they send them.
+    if "/" in value or value in {".", ".."}:
+        code = "not_addressable"
+        raise PydanticCustomError(code, "A SKU cannot hold '/' and cannot be '.' or '..'")
+    return value
+
+
+Sku = Annotated[
+    str,
+    Name(64),
+    AfterValidator(_addressable),
+    Field(description="Names one product: 1 to 64 printable characters, no '/'.", examples=["MUG"]),
+]
+Quantity = Annotated[
+    int, Field(strict=True, ge=1, le=1_000_000, description="Whole pieces.", examples=[2])
+]
+Reference = Annotated[
+    str,
+    Name(120),
+    Field(description="The caller's own unique name for it.", examples=["PO-7"]),
+]

@@ -1,0 +1,56 @@
+"""What a request needs of the running process, and the one way to get it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from app.bus.supervise import LoopHealth
+from app.db import Database
+from app.settings import Settings
+
+
+class Runtime(Protocol):
+    """What `app.main` puts on `app.state.runtime` before the first request."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator configured."""
+
+    @property
+    def database(self) -> Database:
+        """The open database."""
+
+    @property
+    def stream_ok(self) -> bool | None:
+        """True when the stream engine answers, None where this process does not use it."""
+
+    @property
+    def draining(self) -> bool:
+        """True from the moment a stop was asked for."""
+
+    def health(self) -> Sequence[LoopHealth]:
+        """Return each loop's state; empty where this process runs none."""
+
+
+async def runtime(request: Request) -> Runtime:
+    """Return the process this request runs in."""
+    running: Runtime = request.app.state.runtime
+    return running
+
+
+RuntimeDep = Annotated[Runtime, Depends(runtime)]
+
+
+async def database(request: Request) -> Database:
+    """Return the open database."""
+    return (await runtime(request)).database
+
+
+async def settings(request: Request) -> Settings:
+    """Return what the operator configured."""
+    return (await runtime(request)).settings
+
+
+DatabaseDep = Annotated[Database, Depends(database)]
+SettingsDep = Annotated[Settings, Depends(settings)]
