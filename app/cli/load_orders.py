@@ -1,0 +1,99 @@
+"""`load-orders`: a shop's export becomes products, stock and orders, as any REST client would."""
+
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from app.cli.load_report import Tally
+from app.cli.load_steps import MAX_QUANTITY, POLL_S, SWEEP_S, Load
+from app.cli.rest import Rest, ServerError
+from app.cli.shop_export import ExportError, read_export
+from app.errors import StartupError
+from app.settings import load_settings
+
+
+def load_orders(  # noqa: PLR0913, PLR0917 - each is an argument of the command line
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV export, a row per order line.")],
+    url: Annotated[str, typer.Option(help="Where Orderly runs.")] = "http://127.0.0.1:8000",
+    stock: Annotated[
+        int | None,
+        typer.Option(min=0, max=MAX_QUANTITY, help="Units to receive per SKU; unset: plenty."),
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=64, help="Orders on their way at a time.")
+    ] = 8,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0, help="Seconds to wait for pending orders.")
+    ] = 120.0,
+    report: Annotated[
+        Path | None, typer.Option(help="File for the outcome of every line, as JSON.")
+    ] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="APP_API_KEY", help="Key to send as a Bearer token.")
+    ] = None,
+) -> None:
+    """Load a shop's export: register products, receive stock, post each invoice as one order.
+
+    Dirty rows are skipped and counted. A second run of the same file adds nothing. Exits 1 when
+    orders are left pending, 2 when the file or the server cannot be used, 130 on Ctrl-C.
+    """
+    if report is not None and not report.parent.is_dir():
+        raise _refusal(f"{report} cannot be written: there is no directory {report.parent}.")
+    try:
+        export = read_export(file)
+        rest = Rest(url, key=api_key or _configured_key(), connections=concurrency + 2)
+    except (ExportError, ServerError) as error:
+        raise _refusal(str(error)) from None
+    except KeyboardInterrupt:
+        typer.echo("Stopped while reading; nothing was sent.", err=True)
+        raise typer.Exit(130) from None
+    tally = Tally(file, rest.url, export, round(POLL_S * 1000), round(SWEEP_S * 1000))
+    code = _run(Load(rest, tally, stock=stock, lanes=concurrency, timeout_s=timeout_s))
+    tally.show(Console(markup=False, highlight=False))
+    if report is not None:
+        try:
+            tally.write(report)
+        except OSError as error:
+            raise _refusal(f"{report} cannot be written: {error.strerror or error}.") from None
+    raise typer.Exit(code)
+
+
+def _run(load: Load) -> int:
+    """Run the load to its end, whichever it is, and return the exit code."""
+    bars = (TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn())
+    try:
+        progress = Progress(*bars, TimeElapsedColumn(), console=Console(stderr=True))
+        anyio.run(load.run, progress)
+    except KeyboardInterrupt:
+        typer.echo("Stopped; this is what was done so far.", err=True)
+        return 130
+    except ServerError as error:
+        if not load.begun:
+            raise _refusal(str(error)) from None
+        typer.echo(str(error), err=True)
+        return 2
+    if load.tally.pending:
+        typer.echo(
+            f"{load.tally.pending} orders are still pending after {load.timeout_s:g} s; look at "
+            f"{load.tally.url}/health/ready and run this again: nothing is added twice.",
+            err=True,
+        )
+        return 1
+    return 0
+
+
+def _refusal(sentence: str) -> typer.Exit:
+    typer.echo(sentence, err=True)
+    return typer.Exit(2)
+
+
+def _configured_key() -> str | None:
+    """Return the key that a server started here would have; its other settings do not matter."""
+    try:
+        return load_settings().key
+    except StartupError:
+        return None

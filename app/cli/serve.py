@@ -1,0 +1,147 @@
+"""`serve`: run the process that APP_ROLE names until told to stop."""
+
+import functools
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import anyio
+import anyio.lowlevel
+import typer
+import uvicorn
+
+from app.errors import StartupError
+from app.main import SUBSCRIBERS, create_app, end_process
+from app.runtime import Runtime, open_runtime
+from app.settings import VERSION, Role, Settings, load_settings
+from app.telemetry import configure_logging
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Directory of the embedded mode.")] = None,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Bring the schema up to date first.")
+    ] = False,
+) -> None:
+    """Run Orderly: the API, the loops, or both, as APP_ROLE says."""
+    settings = load_settings(host=host, port=port, data=data)
+    require_key(settings)
+    configure_logging(settings)
+    code = anyio.run(
+        functools.partial(_serve, settings, migrate=migrate),
+        backend_options={"use_uvloop": sys.platform != "win32"},
+    )
+    raise typer.Exit(code)
+
+
+def require_key(settings: Settings) -> None:
+    """Refuse an address that other machines reach when no key guards it."""
+    if settings.loopback or settings.key is not None:
+        return
+    msg = (
+        f"Listening on {settings.host} opens Orderly to other machines, and no API key is set: set "
+        f"one, for example APP_API_KEY={secrets.token_urlsafe(32)}, or listen on 127.0.0.1."
+    )
+    raise StartupError(msg)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, with the signals left to us: the engines close after it, not with it."""
+
+    runtime: Runtime | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the handlers alone: `_stop_on_signals` has set them."""
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop taking requests, and say so in readiness first."""
+        if self.runtime is not None:
+            self.runtime.draining = True
+        super().handle_exit(sig, frame)
+
+
+async def _serve(settings: Settings, *, migrate: bool) -> int:
+    """Run until a signal; return the exit code: 0 after a drain, 1 when a loop died."""
+    app = create_app(settings)
+    server = _Server(
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(settings.drain_s / 2)),
+        )
+    )
+    refused: StartupError | None = None
+    async with open_runtime(settings, SUBSCRIBERS, end_process, migrate=migrate) as runtime:
+        app.state.runtime = server.runtime = runtime
+        try:
+            listener = _bind(settings)
+        except StartupError as error:
+            # Raised here, it would come out wrapped in the task group's exception group.
+            refused = error
+        else:
+            with _stop_on_signals(server), listener:
+                _announce(settings, listener.getsockname()[1])
+                await server.serve(sockets=[listener])
+    if refused is not None:
+        raise refused
+    return 0 if runtime.supervisor.failure is None else 1
+
+
+@contextmanager
+def _stop_on_signals(server: _Server) -> Iterator[None]:
+    before = {
+        name: signal.signal(name, server.handle_exit) for name in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """Take the port, or raise StartupError saying who is refused what."""
+    port = settings.port
+    if port is None:
+        port = 0 if settings.role is Role.WORKER else 8000
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, port), family=family, backlog=2048)
+    except OSError as error:
+        msg = (
+            f"Port {port} on {settings.host} cannot be used ({error.strerror or error}): "
+            "choose another with --port, or stop what holds it."
+        )
+        raise StartupError(msg) from error
+
+
+def _announce(settings: Settings, port: int) -> None:
+    """Tell the person at the terminal where things are and what to try first."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{port}"
+    where = f"embedded in {settings.data}" if settings.embedded else "on PostgreSQL and Redis"
+    lines = [f"Orderly {VERSION} · role {settings.role} · {where} · {url}"]
+    if settings.has_api:
+        bearer = "" if settings.key is None else ' -H "Authorization: Bearer $APP_API_KEY"'
+        put = f"curl -X PUT {url}/v1/products/MUG{bearer} -H 'Content-Type: application/json'"
+        mug = """'{"title":"Mug","unit_price":{"amount":"4.25","currency":"GBP"}}'"""
+        lines += [f"  API docs   {url}/docs", f"  Try        {put} -d {mug}"]
+        if settings.key is None:
+            lines.append("  Open to this machine only: no API key is set (APP_API_KEY).")
+    else:
+        lines.append(f"  Health     {url}/health/ready")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,85 @@
+"""`verify`: check the invariants of a running or stopped Orderly."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from app import db, schema
+from app import verify as checks
+from app.bus.embedded import running_engine_url
+from app.bus.errors import StreamUnavailableError
+from app.bus.stream import Stream
+from app.errors import StartupError
+from app.runtime import database_file, open_database, stream_directory
+from app.settings import Settings, load_settings
+
+
+def verify(
+    data: Annotated[Path | None, typer.Option(help="Directory of the embedded mode.")] = None,
+) -> None:
+    """Check that counters, ledger, orders, reservations and deliveries agree. Changes nothing."""
+    report = anyio.run(verified, load_settings(data=data))
+    for name, offenders in report.offenders.items():
+        typer.echo(f"{'FAIL' if offenders else 'ok  '} {name}")
+        for id_ in offenders[: checks.OFFENDERS_SHOWN]:
+            typer.echo(f"       {id_}")
+        if len(offenders) > checks.OFFENDERS_SHOWN:
+            typer.echo(f"       and {len(offenders) - checks.OFFENDERS_SHOWN} more")
+    unasked = "" if report.stream_asked else " (no stream engine is running, so none was asked)"
+    typer.echo(
+        f"{report.violations} violations; {report.in_transit} deliveries in transit{unasked}"
+    )
+    raise typer.Exit(1 if report.violations else 0)
+
+
+async def verified(settings: Settings) -> checks.Report:
+    """Verify the data of settings, beside the processes that run on it or without any.
+
+    Raises StartupError when there is none, or not of this version.
+    """
+    async with _database(settings) as database, _stream(settings) as stream:
+        await schema.require_current(database)
+        return await checks.verify(database, stream)
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[db.Database]:
+    """Open the database to read, also beside the process that owns it."""
+    if not settings.embedded:
+        async with open_database(settings) as database:
+            yield database
+        return
+    file = database_file(settings)
+    if not file.exists():
+        msg = f"There is no Orderly data in {settings.data}: name its directory with --data."
+        raise StartupError(msg)
+    database = db.sqlite_reader(file)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def _stream(settings: Settings) -> AsyncIterator[Stream | None]:
+    """Connect to the stream engine, or yield None when none runs."""
+    if settings.redis_url is not None:
+        url: str | None = settings.redis_url.get_secret_value()
+    else:
+        url = running_engine_url(stream_directory(settings))
+    if url is None:
+        yield None
+        return
+    stream = Stream(url, prefix=settings.stream_prefix)
+    try:
+        await stream.ping()
+    except StreamUnavailableError:
+        yield None
+    else:
+        yield stream
+    finally:
+        await stream.close()
