@@ -1,0 +1,50 @@
+"""Where the two databases differ, they answer the same."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Uuid, select
+
+from app.bus.event import new_id
+from app.bus.sql import code, now, rows
+from app.db import Database
+
+
+async def test_a_table_of_values_comes_back_as_it_went_in(database: Database) -> None:
+    ids = [new_id() for _ in range(3)]
+    texts = ['quote " and \\ and \u00e9', "", "{brace,comma}"]
+    numbers = [0, -1, 2**62]
+
+    async with database.read() as session:
+        given = rows(
+            session, id=(Uuid(), ids), text=(code(40), texts), number=(BigInteger(), numbers)
+        )
+        found = (await session.execute(select(given.c.id, given.c.text, given.c.number))).all()
+
+    assert [tuple(row) for row in found] == list(zip(ids, texts, numbers, strict=True))
+    assert all(isinstance(row[0], UUID) for row in found)
+
+
+async def test_a_table_of_no_values_is_empty(database: Database) -> None:
+    async with database.read() as session:
+        given = rows(session, id=(Uuid(), []))
+
+        assert (await session.execute(select(given.c.id))).all() == []
+
+
+async def test_a_table_may_have_more_rows_than_a_statement_has_parameters(
+    database: Database,
+) -> None:
+    async with database.read() as session:
+        given = rows(session, number=(BigInteger(), range(70_000)))
+        found = list(await session.scalars(select(given.c.number)))
+
+    assert len(found) == 70_000
+
+
+async def test_the_databases_clock_is_aware_and_right(database: Database) -> None:
+    async with database.read() as session:
+        moment = (await session.execute(select(now()))).scalar_one()
+
+    assert moment.tzinfo is not None
+    assert abs(moment - datetime.now(UTC)) < timedelta(minutes=1)

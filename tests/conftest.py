@@ -1,0 +1,151 @@
+"""Fixtures: every database and every stream engine, real."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import anyio
+import pytest
+from blockbuster import BlockBuster, blockbuster_ctx
+from pydantic import SecretStr
+
+from app import db, main, schema
+from app.bus import tables as bus_tables
+from app.bus.stream import Stream
+from app.settings import Settings
+from tests.postgres import PostgresServer, PostgresUnavailableError
+from tests.valkey import ValkeyServer
+
+POSTGRES = ("pg16", "pg18")
+
+_SEEDED = {"locations", "log_head"}
+assert main.ROUTERS  # imported for the tables its modules declare
+_TABLES = {*bus_tables.metadata.tables, *db.Base.metadata.tables}
+
+# A tenth of what copying the template costs. The ledger's guard against DELETE is a trigger.
+_EMPTY_EVERY_TABLE = f"""
+DO $$ BEGIN
+    SET LOCAL lock_timeout = '2s';
+    SET LOCAL session_replication_role = replica;
+    ASSERT (SELECT count(*) FROM pg_tables WHERE schemaname = 'public') = {len(_TABLES) + 1};
+    {" ".join(f"DELETE FROM {name};" for name in sorted(_TABLES - _SEEDED))}
+    UPDATE log_head SET position = 0;
+END $$
+"""  # noqa: S608 - names from our own metadata
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> Iterator[BlockBuster]:
+    """Fail what blocks the event loop, but for the few calls made before and after it serves."""
+    starting_and_ending = ["app.bus.embedded", "app.runtime"]
+    with blockbuster_ctx("app", excluded_modules=starting_and_ending) as blockbuster:
+        for function in blockbuster.functions.values():
+            # A traceback in the log is read from the source files, once per bug.
+            function.can_block_in("structlog/_base.py", "_process_event")
+            # The driver looks for a password file, once per connection.
+            function.can_block_in("asyncpg/connect_utils.py", "_parse_connect_arguments")
+            # Migrations run before a process serves.
+            function.can_block_in("alembic/command.py", "upgrade")
+        yield blockbuster
+
+
+def _settings(**values: object) -> Settings:
+    """Return settings that come from the test alone, not from the machine's environment."""
+    return Settings.model_validate(values)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[str], AbstractContextManager[str]]]:
+    """Return a context that gives the URL of a migrated, empty database on pg16 or pg18."""
+    servers: dict[str, PostgresServer] = {}
+    templates: dict[str, str] = {}
+    clean: dict[str, list[str]] = {version: [] for version in POSTGRES}
+
+    @contextmanager
+    def database(version: str) -> Iterator[str]:
+        if version not in servers:
+            servers[version] = PostgresServer(int(version.removeprefix("pg")))
+            servers[version].start()
+            url = servers[version].create_database()
+            anyio.run(_migrate, url)
+            templates[version] = url
+        server = servers[version]
+        url = clean[version].pop() if clean[version] else server.create_database(templates[version])
+        yield url
+        try:
+            server.execute(url, _EMPTY_EVERY_TABLE)
+        except PostgresUnavailableError:
+            # The test left it otherwise than empty: other tables, or somebody still at work.
+            server.drop_database(url)
+        else:
+            clean[version].append(url)
+
+    yield database
+    for server in servers.values():
+        server.stop()
+
+
+async def _migrate(url: str) -> None:
+    await schema.migrate(
+        _settings(DATABASE_URL=SecretStr(url), REDIS_URL=SecretStr("redis://unused"))
+    )
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("template")
+    anyio.run(schema.migrate, _settings(data=data))
+    return data / "orderly.db"
+
+
+@pytest.fixture(params=["sqlite", *POSTGRES])
+def closed_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[db.Database]:
+    """Make a migrated, empty database that nobody has connected to yet."""
+    if request.param == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        yield db.sqlite(Path(shutil.copy(template, tmp_path / "orderly.db")))
+    else:
+        with request.getfixturevalue("postgres")(request.param) as url:
+            yield db.postgresql(url, pool=20)
+
+
+@pytest.fixture
+async def database(closed_database: db.Database) -> AsyncIterator[db.Database]:
+    """Open a migrated, empty database."""
+    yield closed_database
+    await closed_database.close()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    server = ValkeyServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def stream_url(request: pytest.FixtureRequest) -> str:
+    """Give the URL of an engine tests share: keep to a prefix of your own and flush nothing."""
+    if request.param == "valkey":
+        return str(request.getfixturevalue("valkey").url)
+    given = os.environ.get("TEST_REDIS_URL")
+    if not given:
+        pytest.skip("TEST_REDIS_URL names no Redis to test on")
+    return given
+
+
+@pytest.fixture
+async def stream(stream_url: str) -> AsyncIterator[Stream]:
+    """Open a stream under a prefix nobody else uses."""
+    opened = Stream(stream_url, prefix=f"test-{uuid4().hex}")
+    yield opened
+    await opened.close()

@@ -1,0 +1,1 @@
+"""Tests of inventory, room by room."""

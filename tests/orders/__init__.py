@@ -1,0 +1,1 @@
+"""Tests of orders, room by room."""

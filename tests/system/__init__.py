@@ -1,0 +1,1 @@
+"""Tests of what crosses rooms: real processes, spoken to over HTTP."""

@@ -1,0 +1,174 @@
+"""Faults on real processes: nothing acknowledged is lost, nothing happens twice."""
+
+import os
+import signal
+import sqlite3
+import time
+from contextlib import closing
+
+import anyio
+import httpx2
+from sqlalchemy import text
+
+from app import db
+from tests.system.conftest import Deployment
+from tests.system.orderly import Orderly, Shop
+
+ORDERS = 500
+
+
+async def keep_ordering(shop: Shop, keys: list[str], wanted: int) -> None:
+    """Place orders until there are so many, sending a failed one again with the same key."""
+    while len(keys) < wanted:
+        keys.append(key := f"order-{len(keys)}")
+        while True:
+            try:
+                await shop.order({"MUG": 1}, key)
+                break
+            except httpx2.TransportError:
+                await anyio.sleep(0.02)
+
+
+async def test_kill_9_in_the_middle_of_500_orders_loses_and_doubles_nothing(
+    deployment: Deployment,
+) -> None:
+    # A second's claim idle, so that a dead worker's entries are taken over within the test.
+    first = deployment.start_all(claim_idle_s="1", batch="20")
+    victim = deployment.processes[0]
+    keys: list[str] = []
+    port = int(first.url.rsplit(":", 1)[1])
+    async with Shop(first.url) as shop:
+        await shop.stock({"MUG": 10 * ORDERS})
+        async with anyio.create_task_group() as group:
+            for _ in range(6):
+                group.start_soon(keep_ordering, shop, keys, ORDERS)
+            for reached in (ORDERS // 4, ORDERS // 2):
+                while len(keys) < reached:
+                    await anyio.sleep(0.005)
+                await anyio.to_thread.run_sync(victim.kill)
+                victim = await anyio.to_thread.run_sync(_again, deployment, port)
+        await shop.all_settled()
+
+        assert await shop.count() == len(keys) == len(set(shop.orders))
+        assert await shop.count(status="confirmed") == len(keys)
+        assert await shop.level("MUG") == (10 * ORDERS, len(keys), 9 * ORDERS)
+    await deployment.verify()
+
+
+def _again(deployment: Deployment, port: int) -> Orderly:
+    """Start what was killed once more; the embedded process comes back on its port."""
+    if deployment.embedded:
+        return deployment.start("all", port=port, claim_idle_s="1", batch="20")
+    return deployment.start("worker", claim_idle_s="1", batch="20")
+
+
+async def test_orders_are_taken_while_redis_is_away_and_settled_when_it_is_back(
+    servers: Deployment,
+) -> None:
+    assert servers.valkey is not None
+    worker, api = servers.start("worker"), servers.start("api")
+    keys: list[str] = []
+    async with Shop(api.url) as shop:
+        await shop.stock({"MUG": 100_000})
+        await shop.settled((await shop.order({"MUG": 1}, "before"))["id"])
+        await anyio.to_thread.run_sync(servers.valkey.kill)
+
+        async def buy() -> None:
+            while time.monotonic() < until:
+                await keep_ordering(shop, keys, len(keys) + 1)
+                await anyio.sleep(0.02)
+
+        until = time.monotonic() + 10
+        async with anyio.create_task_group() as group:
+            for _ in range(2):
+                group.start_soon(buy)
+            await anyio.sleep(5)
+            ready = httpx2.get(f"{worker.url}/health/ready")
+            assert ready.status_code == 503
+            assert ready.json()["stream"] == "waiting"
+            assert httpx2.get(f"{worker.url}/health/live").status_code == 200
+            assert httpx2.get(f"{api.url}/health/ready").status_code == 200
+        taken = len(keys)
+        await anyio.to_thread.run_sync(servers.valkey.start)
+        await shop.all_settled()
+
+        assert taken > 50
+        assert await shop.count(status="confirmed") == taken + 1
+    await servers.verify()
+    for process in servers.processes:
+        process.terminate()
+    assert len(worker.log().splitlines()) < 5 * taken, "an error loop ran hot"
+
+
+async def test_a_flushed_redis_gets_its_groups_back_without_a_restart(servers: Deployment) -> None:
+    assert servers.valkey is not None
+    worker, api = servers.start("worker"), servers.start("api")
+    async with Shop(api.url) as shop:
+        await shop.stock({"MUG": 100})
+        for number in range(3):
+            await shop.settled((await shop.order({"MUG": 1}, f"k-{number}"))["id"])
+            with servers.valkey.client() as redis:
+                redis.flushall()
+        await anyio.sleep(1)
+        troubles = worker.log().count("loop waits for what it needs")
+        last = await shop.settled((await shop.order({"MUG": 1}))["id"])
+
+        assert last["status"] == "confirmed"
+        assert troubles < 20
+    await servers.verify()
+
+
+async def test_a_frozen_worker_that_thaws_does_nothing_twice(servers: Deployment) -> None:
+    frozen = servers.start("worker", claim_idle_s="0.5", batch="5")
+    api = servers.start("api")
+    keys: list[str] = []
+    async with Shop(api.url) as shop:
+        await shop.stock({"MUG": 1000})
+        await keep_ordering(shop, keys, 40)
+        os.kill(frozen.pid, signal.SIGSTOP)
+        try:
+            await keep_ordering(shop, keys, 80)
+            await anyio.to_thread.run_sync(
+                lambda: servers.start("worker", claim_idle_s="0.5", batch="5")
+            )
+            await anyio.sleep(1.5)
+        finally:
+            os.kill(frozen.pid, signal.SIGCONT)
+        await shop.all_settled()
+
+        assert await shop.count(status="confirmed") == 80
+        assert await shop.level("MUG") == (1000, 80, 920)
+    await servers.verify()
+
+
+async def test_a_loop_that_dies_of_a_bug_takes_the_process_down(deployment: Deployment) -> None:
+    process = deployment.start("all")
+    async with Shop(process.url) as shop:
+        await shop.stock({"MUG": 10})
+        _break_the_relay(deployment)
+        await shop.http.put(
+            "/v1/products/PEN",
+            json={"title": "Pen", "unit_price": {"amount": "1.00", "currency": "GBP"}},
+        )
+
+    code = await anyio.to_thread.run_sync(process.wait)
+
+    assert code == 1
+    assert "loop died, so the process ends" in process.log()
+
+
+def _break_the_relay(deployment: Deployment) -> None:
+    """Take the outbox away under the relay: no such table is a bug, not a state to wait out."""
+    if deployment.embedded:
+        with closing(sqlite3.connect(deployment.directory / "var" / "orderly.db")) as database:
+            database.execute("ALTER TABLE outbox RENAME TO gone")
+        return
+
+    async def rename() -> None:
+        opened = db.postgresql(deployment.environment["DATABASE_URL"])
+        async with opened.writer.begin() as connection:
+            await connection.execute(text("ALTER TABLE outbox RENAME TO gone"))
+        await opened.close()
+
+    with anyio.from_thread.start_blocking_portal() as portal:
+        portal.call(rename)

@@ -1,0 +1,242 @@
+"""Starting and stopping: it works, or it is one sentence and a non-zero exit."""
+
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import anyio
+import httpx2
+import pytest
+
+from tests.system.conftest import Deployment
+from tests.system.orderly import Orderly, Shop, clean_environment, run
+
+NOBODY = "127.0.0.1:9"
+
+
+def refused(done: "subprocess.CompletedProcess[str]") -> str:
+    """Return the one sentence of a refusal; fail the test when it is anything else."""
+    assert done.returncode != 0, done.stdout
+    (sentence,) = done.stderr.strip().splitlines()
+    assert sentence.startswith("orderly: ")
+    assert "Traceback" not in done.stderr
+    return sentence.removeprefix("orderly: ")
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"DATABASE_URL": "postgresql://x/y"}, "DATABASE_URL is set and REDIS_URL is not"),
+        ({"REDIS_URL": "redis://x"}, "REDIS_URL is set and DATABASE_URL is not"),
+        ({"APP_ROLE": "api"}, "set DATABASE_URL and REDIS_URL, or use APP_ROLE=all"),
+        ({"APP_ROLE": "worker"}, "set DATABASE_URL and REDIS_URL, or use APP_ROLE=all"),
+        ({"APP_ROLE": "boss"}, "found 'boss'"),
+        ({"APP_PORT": "http"}, "found 'http'"),
+        ({"APP_SUBSCRIBERS": "orders"}, "APP_SUBSCRIBERS limits a worker"),
+        ({"APP_HOST": "192.0.2.1"}, "set one, for example APP_API_KEY="),
+        ({"APP_API_KEY": "short"}, "APP_API_KEY is not usable"),
+        ({"APP_API_KEY_FILE": "/nowhere/key"}, "/nowhere/key, which cannot be read"),
+        ({"DATABASE_URL": "mysql://x/y", "REDIS_URL": "redis://x"}, "speaks postgresql://"),
+        ({"DATABASE_URL": "sqlite:///x", "REDIS_URL": "redis://x"}, "speaks postgresql://"),
+        ({"DATABASE_URL": "what?", "REDIS_URL": "redis://x"}, "DATABASE_URL is not a URL"),
+        (
+            {"DATABASE_URL": f"postgres://u:secret@{NOBODY}/d", "REDIS_URL": f"redis://{NOBODY}"},
+            "The database of DATABASE_URL cannot be used",
+        ),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_one_sentence(
+    tmp_path: Path, environment: dict[str, str], says: str
+) -> None:
+    sentence = refused(run(["serve"], tmp_path, environment))
+
+    assert says in sentence
+    assert "secret" not in sentence
+
+
+def test_a_data_directory_has_one_process(tmp_path: Path) -> None:
+    with Orderly(tmp_path) as first:
+        sentence = refused(run(["serve", "--port", "0"], tmp_path))
+
+    assert f"(process {first.pid}) already runs on var" in sentence
+    assert "set DATABASE_URL and REDIS_URL" in sentence
+
+
+def test_a_port_has_one_process(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = str(taken.getsockname()[1])
+        sentence = refused(run(["serve", "--port", port], tmp_path))
+
+    assert f"Port {port} on 127.0.0.1 cannot be used" in sentence
+
+
+def test_a_data_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("a file")
+
+    assert "The data directory var cannot be used" in refused(run(["serve"], tmp_path))
+
+
+def test_a_schema_newer_than_the_code_is_refused(tmp_path: Path) -> None:
+    assert run(["migrate"], tmp_path).returncode == 0
+    with closing(sqlite3.connect(tmp_path / "var" / "orderly.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    for command in ("serve", "migrate", "verify"):
+        assert "migrated by a newer one" in refused(run([command], tmp_path))
+
+
+def test_on_servers_a_missing_schema_names_the_command_and_migrate_mends_it(
+    tmp_path: Path, servers: Deployment
+) -> None:
+    database = servers.environment["DATABASE_URL"]
+    assert run(["migrate"], tmp_path, servers.environment).returncode == 0
+    _drop_everything(tmp_path, servers)
+
+    sentence = refused(run(["serve", "--port", "0"], tmp_path, servers.environment))
+    assert "was never created" in sentence
+    assert "`python -m app migrate`" in sentence
+    assert database not in sentence
+
+    for _ in range(2):
+        assert run(["migrate"], tmp_path, servers.environment).returncode == 0
+    servers.start("all")
+
+
+def _drop_everything(directory: Path, servers: Deployment) -> None:
+    code = (
+        "import anyio, os\n"
+        "from sqlalchemy import text\n"
+        "from app import db\n"
+        "async def main():\n"
+        "    database = db.postgresql(os.environ['DATABASE_URL'])\n"
+        "    async with database.writer.begin() as connection:\n"
+        "        await connection.execute(text('DROP SCHEMA public CASCADE'))\n"
+        "        await connection.execute(text('CREATE SCHEMA public'))\n"
+        "    await database.close()\n"
+        "anyio.run(main)\n"
+    )
+    environment = clean_environment(servers.environment)
+    subprocess.run([sys.executable, "-c", code], cwd=directory, env=environment, check=True)
+
+
+def test_a_redis_that_is_not_there_stops_what_needs_it_and_only_that(
+    tmp_path: Path, servers: Deployment
+) -> None:
+    environment = {**servers.environment, "REDIS_URL": f"redis://{NOBODY}"}
+    for role in ("all", "worker"):
+        done = run(["serve", "--port", "0"], tmp_path, {**environment, "APP_ROLE": role})
+        assert "The Redis of REDIS_URL cannot be used" in refused(done)
+
+    with Orderly(tmp_path, {**environment, "APP_ROLE": "api"}) as api:
+        assert httpx2.get(f"{api.url}/health/ready").status_code == 200
+
+
+def test_a_subscriber_nobody_has_is_named(servers: Deployment) -> None:
+    environment = {**servers.environment, "APP_ROLE": "worker", "APP_SUBSCRIBERS": "shipping"}
+
+    sentence = refused(run(["serve"], servers.directory, environment))
+
+    assert "'shipping', and this build has inventory, orders" in sentence
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
+async def test_a_stop_drains_and_takes_less_than_five_seconds(
+    either: Deployment, with_signal: signal.Signals
+) -> None:
+    api = either.start_all()
+    async with Shop(api.url) as shop:
+        await shop.stock({"MUG": 10})
+        await shop.settled((await shop.order({"MUG": 1}))["id"])
+
+        for process in either.processes:
+            code, seconds = process.terminate(with_signal)
+            assert code == 0
+            assert seconds < 5
+            assert "Traceback" not in process.log()
+    done = run(["verify"], either.directory, either.environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 violations; 0 deliveries in transit" in done.stdout
+
+
+async def test_orders_acknowledged_before_a_stop_under_load_survive_it(
+    either: Deployment,
+) -> None:
+    api = either.start_all()
+    acknowledged: list[str] = []
+    async with Shop(api.url) as shop:
+        await shop.stock({"MUG": 10_000})
+
+        async def buy() -> None:
+            try:
+                while True:
+                    acknowledged.append((await shop.order({"MUG": 1}))["id"])
+            except httpx2.HTTPError:
+                return
+
+        async with anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(buy)
+            while len(acknowledged) < 50:
+                await anyio.sleep(0.01)
+            for process in reversed(either.processes):
+                code, seconds = await anyio.to_thread.run_sync(process.terminate)
+                assert code == 0
+                assert seconds < 5
+
+    async with Shop(either.start_all().url) as shop:
+        await shop.all_settled()
+        assert await shop.count(status="confirmed") >= len(acknowledged)
+        for order_id in acknowledged:
+            assert (await shop.get(order_id))["status"] == "confirmed"
+    await either.verify()
+
+
+def test_plain_uvicorn_serves_the_app_too(tmp_path: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)]
+    environment = clean_environment({})
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            _until_ready(f"http://127.0.0.1:{port}/health/ready")
+            second = subprocess.run(
+                command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+        finally:
+            server.terminate()
+    assert second.returncode != 0
+    assert "already runs on var" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def _until_ready(url: str) -> None:
+    async def ask() -> None:
+        async with httpx2.AsyncClient() as client:
+            with anyio.fail_after(20):
+                while True:
+                    try:
+                        if (await client.get(url)).status_code == 200:
+                            return
+                    except httpx2.TransportError:
+                        pass
+                    await anyio.sleep(0.05)
+
+    anyio.run(ask)
+
+
+def test_settings_come_from_flag_then_environment_then_file(
+    tmp_path: Path, deploy: Callable[[str], Deployment]
+) -> None:
+    (tmp_path / ".env").write_text("APP_DATA=from-file\nAPP_LOG_LEVEL=debug\n")
+
+    deploy("embedded").start("all", data="from-environment")
+
+    assert (tmp_path / "from-environment" / "orderly.db").exists()
+    assert not (tmp_path / "from-file").exists()

@@ -1,0 +1,110 @@
+"""Databases: one writer at a time, and the URLs people have."""
+
+import anyio
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app.bus.errors import is_transient
+from app.db import Database, NestedWriteError, normalise, postgresql
+from app.errors import StartupError
+
+
+async def counter(database: Database) -> None:
+    async with database.write() as session:
+        await session.execute(text("CREATE TABLE counter (n INTEGER)"))
+        await session.execute(text("INSERT INTO counter VALUES (0)"))
+
+
+async def test_read_then_write_transactions_lose_no_update(database: Database) -> None:
+    await counter(database)
+    lock = "" if database.single_writer else " FOR UPDATE"
+
+    async def add_one() -> None:
+        async with database.write() as session:
+            n = await session.scalar(text(f"SELECT n FROM counter{lock}"))  # noqa: S608
+            await session.execute(text("UPDATE counter SET n = :n"), {"n": (n or 0) + 1})
+
+    async with anyio.create_task_group() as group:
+        for _ in range(100):
+            group.start_soon(add_one)
+
+    async with database.read() as session:
+        assert await session.scalar(text("SELECT n FROM counter")) == 100
+
+
+async def test_a_write_inside_a_write_is_refused_instead_of_waiting_for_itself(
+    database: Database,
+) -> None:
+    async with database.write():
+        with pytest.raises(NestedWriteError):
+            async with database.write():
+                pass
+
+
+async def test_a_block_that_raises_leaves_nothing(database: Database) -> None:
+    await counter(database)
+
+    async def failing_use_case() -> None:
+        async with database.write() as session:
+            await session.execute(text("UPDATE counter SET n = 7"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await failing_use_case()
+
+    async with database.read() as session:
+        assert await session.scalar(text("SELECT n FROM counter")) == 0
+
+
+async def test_a_snapshot_sees_one_moment_and_cannot_write(database: Database) -> None:
+    await counter(database)
+
+    async with database.snapshot() as session:
+        before = await session.scalar(text("SELECT n FROM counter"))
+        async with database.write() as other:
+            await other.execute(text("UPDATE counter SET n = 7"))
+        assert await session.scalar(text("SELECT n FROM counter")) == before
+        with pytest.raises(DBAPIError):
+            await session.execute(text("UPDATE counter SET n = 8"))
+
+
+async def test_a_server_that_is_not_there_is_worth_waiting_for() -> None:
+    database = postgresql("postgresql://127.0.0.1:9/none")
+
+    with pytest.raises(Exception) as failure:  # noqa: PT011 - whatever it is, it must be transient
+        async with database.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    assert is_transient(failure.value)
+    await database.close()
+
+
+async def test_a_mistake_in_a_statement_is_not_worth_waiting_for(database: Database) -> None:
+    with pytest.raises(DBAPIError) as failure:
+        async with database.read() as session:
+            await session.execute(text("SELECT nothing FROM nowhere"))
+
+    assert not is_transient(failure.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
+def test_every_spelling_of_postgresql_is_understood(scheme: str) -> None:
+    url, _ = normalise(f"{scheme}://me:pw@db.example:5433/shop?application_name=orderly")
+
+    assert url.render_as_string(hide_password=False) == (
+        "postgresql+asyncpg://me:pw@db.example:5433/shop?application_name=orderly"
+    )
+
+
+@pytest.mark.parametrize("mode", ["disable", "prefer", "require", "verify-full"])
+def test_sslmode_reaches_the_driver_under_its_own_name(mode: str) -> None:
+    url, arguments = normalise(f"postgresql://db/shop?sslmode={mode}")
+
+    assert arguments["ssl"] == mode
+    assert "sslmode" not in url.query
+
+
+def test_a_root_certificate_that_is_not_there_is_a_sentence() -> None:
+    with pytest.raises(StartupError, match=r"sslrootcert /nowhere\.pem cannot be read"):
+        normalise("postgresql://db/shop?sslmode=verify-full&sslrootcert=/nowhere.pem")

@@ -1,0 +1,104 @@
+"""Transactions at the same time, in the order a test wants, and what they cost."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
+
+import anyio
+import pytest
+from anyio.abc import TaskGroup
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db import Database
+from app.errors import AppError
+
+Work: TypeAlias = Callable[[AsyncSession], Coroutine[Any, Any, object]]
+
+
+async def at_once(database: Database, *works: Callable[[], Coroutine[Any, Any, object]]) -> None:
+    """Run works together, each on a connection that is already open; raises what they raise.
+
+    Opening a connection takes longer than most of these works: without it they would queue up.
+    """
+    if not database.single_writer:
+        async with AsyncExitStack() as pool:
+            for _ in range(min(20, len(works))):
+                await pool.enter_async_context(database.writer.connect())
+    async with anyio.create_task_group() as storm:
+        for work in works:
+            storm.start_soon(work)
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """Collect the statements that the writer runs meanwhile, one entry per round trip."""
+    statements: list[str] = []
+
+    def before(connection: Connection, cursor: object, statement: str, *rest: object) -> None:  # noqa: ARG001 - the hook's signature
+        statements.append(statement)
+
+    event.listen(database.writer.sync_engine, "before_cursor_execute", before)
+    try:
+        yield statements
+    finally:
+        event.remove(database.writer.sync_engine, "before_cursor_execute", before)
+
+
+@asynccontextmanager
+async def holding(database: Database, work: Work) -> AsyncIterator[TaskGroup]:
+    """Do work in a transaction of another task, which commits when the block ends."""
+    done, may_commit = anyio.Event(), anyio.Event()
+
+    async def hold() -> None:
+        async with database.write() as session:
+            await work(session)
+            done.set()
+            await may_commit.wait()
+
+    async with anyio.create_task_group() as others:
+        others.start_soon(hold)
+        await done.wait()
+        try:
+            yield others
+        finally:
+            may_commit.set()
+
+
+async def commit(database: Database, work: Work) -> None:
+    """Do work in a transaction of its own; a refusal of the work is an answer too."""
+    try:
+        async with database.write() as session:
+            await work(session)
+    except AppError:
+        pass
+
+
+async def blocked(database: Database) -> None:
+    """Wait until a transaction waits for a lock; on SQLite the next one always waits its turn."""
+    if database.single_writer:
+        return
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with anyio.fail_after(10):
+        while True:
+            async with database.read() as session:
+                if await session.scalar(waiting):
+                    return
+            await anyio.sleep(0.01)
+
+
+async def check_lock_order(database: Database, lower: Work, both: Work, higher: Work) -> None:
+    """Assert that both, which names the higher key first, still takes the lower one first.
+
+    Waiting for the lower key it must not hold the higher one: somebody else can have that.
+    """
+    if database.single_writer:
+        pytest.skip("writers of SQLite take turns")
+    async with holding(database, lower) as others:
+        others.start_soon(commit, database, both)
+        await blocked(database)
+        with anyio.fail_after(5):
+            await commit(database, higher)

@@ -1,0 +1,200 @@
+"""A small API that uses everything the web room offers, for its tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import httpx2
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.middleware import Middleware
+
+from app.bus.event import current_context
+from app.bus.supervise import LoopHealth
+from app.db import Database
+from app.errors import AppError
+from app.settings import Settings
+from app.web import docs, health, openapi, problem
+from app.web.auth import Gate, Principal, principal
+from app.web.context import Head, RequestContext
+from app.web.fields import Page, Quantity, Reference, Sku, Text, Wire
+from app.web.idempotency import KEYED, Reply, once
+from app.web.limits import BodyLimit, known_parameters
+from app.web.paging import PagingDep
+from app.web.problem import Failures
+from app.web.state import DatabaseDep, SettingsDep
+
+# Metadata of its own: our migrations know nothing of it.
+things = Table(
+    "things",
+    MetaData(),
+    Column("id", Integer(), primary_key=True),
+    Column("sku", String(64), nullable=False),
+    Column("quantity", Integer(), nullable=False),
+)
+
+
+@dataclass
+class Process:
+    """A process without loops of its own: what it says of itself is the test's to choose."""
+
+    settings: Settings
+    database: Database
+    stream_ok: bool | None = True
+    draining: bool = False
+    loops: Sequence[LoopHealth] = field(default_factory=tuple)
+
+    def health(self) -> Sequence[LoopHealth]:
+        return self.loops
+
+
+class Line(Wire):
+    sku: Sku
+    quantity: Quantity
+
+
+class ThingIn(Wire):
+    sku: Sku
+    quantity: Quantity
+    reference: Reference | None = None
+    title: Annotated[str, Text(20)] | None = None
+    lines: tuple[Line, ...] = ()
+
+
+class ThingOut(BaseModel):
+    id: int
+    sku: str
+    quantity: int
+
+
+class OutOfThingsError(AppError):
+    """There are none left."""
+
+    status = HTTPStatus.CONFLICT
+    code = "out_of_things"
+    title = "No things left"
+
+
+router = APIRouter(
+    prefix="/v1/things",
+    tags=["things"],
+    dependencies=[Depends(principal), Depends(known_parameters)],
+)
+
+
+@router.post("", status_code=201, response_model=ThingOut, openapi_extra=KEYED)
+async def make(request: Request, thing: ThingIn) -> Response:
+    """Make a thing, unless it is called NONE."""
+
+    async def work(session: AsyncSession) -> Reply:
+        made = insert(things).values(sku=thing.sku, quantity=thing.quantity)
+        id_ = (await session.execute(made.returning(things.c.id))).scalar_one()
+        if thing.sku == "NONE":
+            msg = "There is no such thing."
+            raise OutOfThingsError(msg, skus=[thing.sku])
+        return Reply(
+            status=HTTPStatus.CREATED,
+            body=ThingOut(id=id_, sku=thing.sku, quantity=thing.quantity),
+            headers={"Location": f"/v1/things/{id_}"},
+        )
+
+    return await once(request, thing, work)
+
+
+@router.get("")
+async def list_things(
+    paging: PagingDep,
+    database: DatabaseDep,
+    sku: Annotated[list[str] | None, Query()] = None,
+) -> Page[ThingOut]:
+    """List things, oldest first."""
+    filters = {"sku": sku}
+    after = paging.after(filters, int)
+    query = select(things).order_by(things.c.id).limit(paging.limit + 1)
+    if after:
+        query = query.where(things.c.id > after[0])
+    if sku:
+        query = query.where(things.c.sku.in_(sku))
+    async with database.read() as session:
+        found = [ThingOut(**row._mapping) for row in await session.execute(query)]
+    return paging.page(found, filters, lambda thing: (thing.id,))
+
+
+@router.get("/{sku}/name")
+async def name(sku: Sku) -> str:
+    """Say the name back."""
+    return sku
+
+
+@router.get("/context")
+async def context(who: Principal, settings: SettingsDep) -> dict[str, Any]:
+    """Tell what the work of this request belongs to."""
+    now = current_context.get()
+    return {
+        "who": who,
+        "role": settings.role,
+        "correlation_id": now and now.correlation_id,
+        "traceparent": now and now.traceparent,
+    }
+
+
+@router.get("/broken")
+async def broken() -> None:
+    """Fail of a bug."""
+    msg = "secret of the house"
+    raise LookupError(msg)
+
+
+@router.get("/locked")
+async def locked() -> None:
+    """Meet a database that has no time."""
+    raise OperationalError("SELECT secret", {}, Exception("database is locked"))
+
+
+def settings(**values: object) -> Settings:
+    """Return settings that come from the test alone."""
+    return Settings.model_validate(values)
+
+
+def build(process: Process) -> FastAPI:
+    """Build an application as `app.main` does, around the sample API."""
+    app = FastAPI(
+        title="Things",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(RequestContext),
+            Middleware(Failures),
+            Middleware(Head),
+            Middleware(Gate, key=process.settings.key),
+            Middleware(BodyLimit, most_bytes=process.settings.body_limit_bytes),
+        ],
+    )
+    app.state.runtime = process
+    problem.install(app)
+    app.include_router(health.router)
+    app.include_router(router)
+    docs.install(app)
+    openapi.install(app)
+    return app
+
+
+async def count(database: Database) -> int:
+    """Return how many things were made."""
+    async with database.read() as session:
+        return (await session.execute(select(func.count()).select_from(things))).scalar_one()
+
+
+def problem_of(response: httpx2.Response) -> dict[str, Any]:
+    """Return the problem document, once it is certain to be one."""
+    assert response.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = response.json()
+    assert document["status"] == response.status_code
+    assert document["type"] == f"/problems/{document['code']}"
+    assert {"title", "detail", "instance", "correlation_id", "trace_id"} <= document.keys()
+    return document
