@@ -1,0 +1,181 @@
+"""What poison costs its neighbours: a consumer and its due loop on a stream with bad events in it.
+
+python bench/poison.py [--database sqlite|postgresql] [--events 10000] [--runs 3]
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from uuid import uuid4
+
+import anyio
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from app import db, schema
+from app.bus import inbox, outbox
+from app.bus.consumer import Consumer
+from app.bus.due import DueDeliveries
+from app.bus.event import Event
+from app.bus.relay import Relay
+from app.bus.subscriber import Failed, Subscriber
+from app.bus.supervise import Supervisor
+from app.bus.tables import inbox as inbox_table
+from app.bus.wakeup import WakeUp
+from app.settings import Settings
+from bench.parts import CountingStream
+from tests.postgres import PostgresServer
+from tests.valkey import ValkeyServer
+
+
+class Rang(Event):
+    """A bell rang, or was cracked."""
+
+    type = "bells.bell_rang.v1"
+    subject_field = "bell"
+
+    bell: str
+    cracked: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    """A share of bad events, and how their handler tells."""
+
+    handler: str
+    bad: str
+    share: float
+
+
+CASES = [
+    *(Case("single", "raises", share) for share in (0, 0.0001, 0.003, 0.05)),
+    *(Case("batch", "raises", share) for share in (0, 0.0001, 0.003, 0.05)),
+    *(Case("batch", "returned", share) for share in (0, 0.01, 0.1, 0.5, 0.9)),
+]
+
+
+def listener(case: Case) -> Subscriber:
+    """Return a subscriber that writes a row per good event."""
+    ears = Subscriber("ears")
+
+    async def hear(event: Rang, session: AsyncSession) -> None:
+        if event.cracked:
+            raise ValueError(event.bell)
+        await session.execute(inbox_table.insert().values(subscriber="effects", event_id=event.id))
+
+    async def hear_all(events: Sequence[Rang], session: AsyncSession) -> list[Failed[Rang]]:
+        cracked = [event for event in events if event.cracked]
+        if cracked and case.bad == "raises":
+            raise ValueError(cracked[0].bell)
+        good = [event for event in events if not event.cracked]
+        if good:
+            rows = [{"subscriber": "effects", "event_id": event.id} for event in good]
+            await session.execute(inbox_table.insert(), rows)
+        return [Failed(event, "cracked") for event in cracked]
+
+    if case.handler == "single":
+        ears.on(Rang)(hear)
+    else:
+        ears.on(Rang, batch=True)(hear_all)
+    return ears
+
+
+async def measure(database: db.Database, url: str, case: Case, events: int) -> tuple[float, float]:
+    """Return seconds and seconds of CPU until every event of a fresh stream is acknowledged."""
+    ears, bad = listener(case), round(case.share * events)
+    every = events // bad if bad else events + 1
+    cracked = {number for number in range(events) if number % every == every // 2}
+    if case.share > 0.5:
+        cracked = {number for number in range(events) if number % 10}
+    stream = CountingStream(url, uuid4().hex)
+    async with database.write() as session:
+        await inbox.subscribe(session, [ears])
+        for table in ("inbox", "delivery", "outbox"):
+            await (await session.connection()).exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608 - names from above
+        await outbox.publish(
+            session, *(Rang(bell=str(one), cracked=one in cracked) for one in range(events))
+        )
+    relay = Relay(database, stream, WakeUp())
+    while await relay.publish_page():
+        pass
+    stream.expect(events)
+    loops = Supervisor(
+        [Consumer(database, stream, ears, "bench"), DueDeliveries(database, ears)], lambda: None
+    )
+    began, cpu = time.perf_counter(), time.process_time()
+    async with anyio.create_task_group() as group:
+        group.start_soon(loops.run)
+        await stream.pulse.sleep(600)
+        spent = time.perf_counter() - began, time.process_time() - cpu
+        loops.stop()
+    await stream.close()
+    return spent
+
+
+@asynccontextmanager
+async def opened(kind: str) -> AsyncIterator[db.Database]:
+    """Open a migrated database of a kind."""
+    with tempfile.TemporaryDirectory() as directory, server(kind) as url:
+        values = {"DATABASE_URL": url, "REDIS_URL": "redis://unused"} if url else {}
+        await schema.migrate(Settings.model_validate({"data": Path(directory), **values}))
+        database = db.postgresql(url) if url else db.sqlite(Path(directory) / "orderly.db")
+        yield database
+        await database.close()
+
+
+@contextmanager
+def server(kind: str) -> Iterator[str | None]:
+    """Run a PostgreSQL server, if that is wanted, and give the URL of a database there."""
+    if kind == "sqlite":
+        yield None
+        return
+    postgres = PostgresServer(18)
+    postgres.start()
+    yield postgres.create_database()
+    postgres.stop()
+
+
+async def main(kind: str, events: int, runs: int) -> None:
+    """Print a table: the rate of neighbours against none, and what each of them cost."""
+    print(f"{kind}, {events:,} events, median of {runs} runs")
+    print(f"{'handler':8} {'bad events':16} {'neighbours':>10} {'µs CPU per good event':>22}")
+    valkey = ValkeyServer()
+    valkey.start()
+    async with opened(kind) as database:
+        spent: dict[Case, list[tuple[float, float]]] = {case: [] for case in CASES}
+        await measure(database, valkey.url, CASES[0], 500)
+        for _ in range(runs):
+            for case in CASES:
+                spent[case].append(await measure(database, valkey.url, case, events))
+    valkey.stop()
+    for case, runs_of_it in spent.items():
+        none = Case(case.handler, case.bad, 0)
+        share = median(
+            one[0] / other[0] for one, other in zip(spent[none], runs_of_it, strict=True)
+        )
+        cpu_us = median(cpu for _, cpu in runs_of_it) * 1e6 / (events * (1 - case.share))
+        what = f"{case.share:.2%} {case.bad}" if case.share else "none"
+        print(f"{case.handler:8} {what:16} {share:10.0%} {cpu_us:22.0f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--events", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=3)
+    given = parser.parse_args()
+    # The log as a served process writes it, kept off the terminal.
+    structlog.configure(
+        processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.WriteLoggerFactory(Path(os.devnull).open("w")),  # noqa: SIM115 - until the end
+    )
+    anyio.run(main, given.database, given.events, given.runs)
