@@ -29,6 +29,7 @@ Usage: python3 dev.py WORD [ARGUMENTS]
 
   run      start Orderly (the same as: serve)
   test     run the tests; arguments go to pytest
+  faults   attack both deployments for --minutes N --seed S, then check what survived
   lint     check format, lint, types and the import rules
   check    lint, then test
   format   format the code and fix what can be fixed
@@ -179,6 +180,13 @@ def test(arguments: list[str]) -> int:
     return become("-m", "pytest", *arguments)
 
 
+def faults(arguments: list[str]) -> int:
+    """Run the long form of the fault tests in place of this process."""
+    need_servers()
+    install(DEV_LOCK)
+    return become("-m", "tests.faults", *arguments)
+
+
 def check(arguments: list[str]) -> int:
     """Lint, then test; no tests while the linters complain."""
     return lint() or test(arguments)
@@ -246,6 +254,7 @@ def main(arguments: list[str]) -> int:
     words: dict[str, Callable[[], int]] = {
         "run": lambda: program("serve", rest),
         "test": lambda: test(rest),
+        "faults": lambda: faults(rest),
         "lint": lint,
         "check": lambda: check(rest),
         "format": format_code,

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from sqlalchemy import URL, MetaData, event, make_url
+from sqlalchemy import URL, MetaData, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
 from app.bus.outbox import PUBLISHED, READ_ONLY
 from app.bus.sql import NAMING_CONVENTION
+from app.bus.timeouts import Timeouts
 from app.errors import StartupError
 
 _writing: ContextVar[bool] = ContextVar("orderly_writing", default=False)
@@ -37,7 +38,10 @@ class Database:
     recorded events.
     """
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(
+        self, writer: AsyncEngine, reader: AsyncEngine, timeouts: Timeouts | None = None
+    ) -> None:
+        self._timeouts = timeouts
         self.writer = writer
         self.reader = reader
         self.single_writer = writer.dialect.name == "sqlite"
@@ -72,8 +76,14 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncSession]:
-        async with AsyncSession(self.writer, expire_on_commit=False) as session, session.begin():
+        async with AsyncSession(self.writer, expire_on_commit=False) as session:
+            await session.begin()
+            if self._timeouts is not None:
+                await session.execute(_LOCAL_TIMEOUTS, _milliseconds(self._timeouts))
             yield session
+            # Cut short, a commit may or may not have happened; so it is never cut short.
+            with anyio.CancelScope(shield=True):
+                await session.commit()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -103,9 +113,31 @@ class Database:
             await self.reader.dispose()
 
 
-def postgresql(url: str, *, pool: int = 10) -> Database:
-    """Return a Database on a PostgreSQL server. Does no I/O; raises StartupError on a bad URL."""
+# For this transaction only, so that a pooler between us and the server hands nobody our settings.
+_LOCAL_TIMEOUTS = text(
+    "SELECT set_config('lock_timeout', :lock, true), "
+    "set_config('statement_timeout', :statement, true), "
+    "set_config('idle_in_transaction_session_timeout', :idle, true)"
+)
+
+
+def _milliseconds(timeouts: Timeouts) -> dict[str, str]:
+    return {
+        "lock": str(round(timeouts.lock_s * 1000)),
+        "statement": str(round(timeouts.statement_s * 1000)),
+        "idle": str(round(timeouts.idle_in_transaction_s * 1000)),
+    }
+
+
+def postgresql(url: str, *, pool: int = 10, timeouts: Timeouts | None = None) -> Database:
+    """Return a Database on a PostgreSQL server. Does no I/O; raises StartupError on a bad URL.
+
+    timeouts bind every write transaction; without them the server's own apply.
+    """
     target, connect_args = normalise(url)
+    if timeouts is not None:
+        # A server that is gone without a word would otherwise be waited for without end.
+        connect_args |= {"command_timeout": 2 * timeouts.statement_s}
     engine = create_async_engine(
         target,
         connect_args=connect_args,
@@ -114,7 +146,7 @@ def postgresql(url: str, *, pool: int = 10) -> Database:
         pool_timeout=5,
         pool_pre_ping=True,
     )
-    return Database(engine, engine)
+    return Database(engine, engine, timeouts)
 
 
 def normalise(url: str) -> tuple[URL, dict[str, Any]]:
@@ -125,7 +157,7 @@ def normalise(url: str) -> tuple[URL, dict[str, Any]]:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         msg = "DATABASE_URL is not a URL: wanted postgresql://user:password@host/name."
         raise StartupError(msg) from None
     if parsed.drivername not in {"postgres", "postgresql", "postgresql+asyncpg"}:

@@ -17,7 +17,7 @@ from app.modules.orders.handlers import subscriber as orders_subscriber
 from app.runtime import open_runtime
 from app.settings import VERSION, Settings, load_settings
 from app.telemetry import configure_logging
-from app.web import docs, health, openapi, problem
+from app.web import docs, health, openapi, ops, problem
 from app.web.auth import Gate
 from app.web.context import Head, RequestContext
 from app.web.limits import BodyLimit
@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problem.install(app)
     app.include_router(health.router)
     if settings.has_api:
-        for router in ROUTERS:
+        for router in (*ROUTERS, ops.router):
             app.include_router(router)
         docs.install(app)
         openapi.install(app)

@@ -3,8 +3,8 @@
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -12,15 +12,22 @@ import structlog
 from sqlalchemy import text
 
 from app import db, schema
-from app.bus import inbox
+from app.bus import inbox, outbox
 from app.bus.consumer import Consumer, ConsumerPolicy
-from app.bus.embedded import embedded_engine
+from app.bus.due import DueDeliveries, DuePolicy
+from app.bus.embedded import embedded_engine, own_directory
 from app.bus.errors import EngineError, StreamError, StreamUnavailableError
+from app.bus.handling import Handling
+from app.bus.preflight import Preflight
+from app.bus.reconcile import Reconcile, ReconcilePolicy
 from app.bus.relay import Relay
+from app.bus.retention import Retention, RetentionPolicy
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Loop, LoopHealth, Supervisor
-from app.bus.wakeup import Announcer, WakeUp, WakeUpListener
+from app.bus.trim import Room, Trim
+from app.bus.wakeup import Announcer, WakeUp, WakeUpReceiver
+from app.bus.watchdog import Watchdog
 from app.errors import StartupError
 from app.settings import Settings
 
@@ -31,17 +38,25 @@ class Runtime:
     """A started process, seen from the web and the command line."""
 
     def __init__(
-        self, settings: Settings, database: db.Database, stream: Stream, supervisor: Supervisor
+        self,
+        settings: Settings,
+        database: db.Database,
+        stream: Stream,
+        supervisor: Supervisor,
+        subscribers: Sequence[Subscriber] = (),
     ) -> None:
         self.settings = settings
         self.database = database
         self.stream = stream
         self.supervisor = supervisor
+        self.subscribers = subscribers
+        self.watchdog = Watchdog()
         self.draining = False
 
     def health(self) -> list[LoopHealth]:
-        """Return the state of each loop of this process."""
-        return self.supervisor.health()
+        """Return the state of each loop of this process, and of the event loop when it is bad."""
+        blocked = self.watchdog.health()
+        return self.supervisor.health() + ([blocked] if blocked else [])
 
     @property
     def stream_ok(self) -> bool | None:
@@ -65,7 +80,7 @@ async def open_runtime(
     there or not fit. on_death is called when a loop dies of a bug.
     """
     async with AsyncExitStack() as stack:
-        database, stream = await _engines(settings, stack)
+        database, stream, loops = await _engines(settings, stack)
         if migrate or settings.embedded:
             await schema.ensure_current(settings, database)
         else:
@@ -74,13 +89,13 @@ async def open_runtime(
         database.on_publish = wake_up.committed
         if settings.has_loops:
             await _reach(stream)
-            async with database.write() as session:
-                await inbox.subscribe(session, subscribers)
-        loops = _loops(settings, subscribers, database, stream, wake_up)
+            await _join(database, stream, subscribers)
+        loops += _loops(settings, subscribers, database, stream, wake_up)
         supervisor = Supervisor(loops, on_death)
-        runtime = Runtime(settings, database, stream, supervisor)
+        runtime = Runtime(settings, database, stream, supervisor, subscribers)
         async with anyio.create_task_group() as group:
             group.start_soon(supervisor.run)
+            group.start_soon(runtime.watchdog.run)
             try:
                 yield runtime
             finally:
@@ -91,24 +106,41 @@ async def open_runtime(
                 group.cancel_scope.cancel()
 
 
-async def _engines(settings: Settings, stack: AsyncExitStack) -> tuple[db.Database, Stream]:
+async def _engines(
+    settings: Settings, stack: AsyncExitStack
+) -> tuple[db.Database, Stream, list[Loop]]:
+    loops: list[Loop] = []
     database = await stack.enter_async_context(open_database(settings))
     if settings.redis_url is not None:
         stream_url = settings.redis_url.get_secret_value()
     else:
         try:
-            stream_url = await stack.enter_async_context(
-                embedded_engine(stream_directory(settings))
-            )
+            engine = await stack.enter_async_context(embedded_engine(stream_directory(settings)))
         except EngineError as error:
             raise StartupError(str(error)) from error
+        except OSError as error:
+            msg = f"The embedded stream engine cannot be started: {_reason(error)}"
+            raise StartupError(msg) from error
+        stream_url = engine.url
+        loops.append(engine)
+    stream = await stack.enter_async_context(open_stream(stream_url, settings))
+    return database, stream, loops
+
+
+@asynccontextmanager
+async def open_stream(url: str, settings: Settings) -> AsyncIterator[Stream]:
+    """Make the stream at url; raises StartupError on an unusable one. Does no I/O."""
     try:
-        stream = Stream(stream_url, prefix=settings.stream_prefix)
-    except ValueError as error:
-        msg = "REDIS_URL is not usable: wanted redis://host:port/0, rediss:// or unix://."
+        stream = Stream(url, prefix=settings.stream_prefix)
+    except (ValueError, TypeError) as error:
+        msg = (
+            f"REDIS_URL is not usable ({error}): wanted redis://host:6379/0, rediss:// or unix://."
+        )
         raise StartupError(msg) from error
-    stack.push_async_callback(stream.close)
-    return database, stream
+    try:
+        yield stream
+    finally:
+        await stream.close()
 
 
 @asynccontextmanager
@@ -119,18 +151,24 @@ async def open_database(settings: Settings) -> AsyncIterator[db.Database]:
     """
     async with AsyncExitStack() as stack:
         if settings.database_url is None:
-            stack.enter_context(own_directory(settings.data))
+            try:
+                stack.enter_context(own_directory(settings.data))
+            except EngineError as error:
+                raise StartupError(str(error)) from error
             database = db.sqlite(database_file(settings))
         else:
             database = db.postgresql(
-                settings.database_url.get_secret_value(), pool=settings.database_pool
+                settings.database_url.get_secret_value(),
+                pool=settings.database_pool,
+                timeouts=settings.timeouts,
             )
         stack.push_async_callback(database.close)
-        await _reach_database(database)
+        await reach_database(database)
         yield database
 
 
-async def _reach_database(database: db.Database) -> None:
+async def reach_database(database: db.Database) -> None:
+    """Raise StartupError unless the database answers."""
     try:
         with anyio.fail_after(10):
             async with database.read() as session:
@@ -149,6 +187,22 @@ async def _reach(stream: Stream) -> None:
     except StreamUnavailableError as error:
         msg = f"The Redis of REDIS_URL cannot be used: {_reason(error)}"
         raise StartupError(msg) from error
+
+
+async def _join(database: db.Database, stream: Stream, subscribers: Sequence[Subscriber]) -> None:
+    """Register subscribers; raises StartupError when the stream belongs to another database.
+
+    Two databases on one stream would acknowledge each other's events unseen.
+    """
+    async with database.write() as session:
+        await inbox.subscribe(session, subscribers)
+        ours = await outbox.database_id(session)
+    if await stream.own(ours) != ours:
+        msg = (
+            "The Redis of REDIS_URL carries another database's events under this prefix: give "
+            "this deployment another APP_STREAM_PREFIX, or delete the key that ends in :owner."
+        )
+        raise StartupError(msg)
 
 
 def _reason(error: BaseException) -> str:
@@ -172,14 +226,24 @@ def _loops(
     if not settings.has_loops:
         return loops
     if not settings.embedded:
-        loops.append(WakeUpListener(stream, wake_up))
-    loops.append(Relay(database, stream, wake_up))
-    policy = ConsumerPolicy(batch=settings.batch, claim_idle_s=settings.claim_idle_s)
+        loops.append(WakeUpReceiver(stream, wake_up))
+    room = Room(settings.stream_cap)
+    loops += [Relay(database, stream, wake_up, room=room), Trim(database, stream, room)]
+    loops += [Preflight(stream), Retention(database, RetentionPolicy(days=settings.retention_days))]
+    after_s = settings.reconcile_after_s
+    recheck = ReconcilePolicy(after_s=after_s, every_s=min(5.0, max(0.1, after_s / 3)))
+    loops.append(Reconcile(database, stream, recheck))
+    policy = ConsumerPolicy(
+        batch=settings.batch,
+        claim_idle_s=settings.claim_idle_s,
+        handler_timeout_s=settings.handler_timeout_s,
+    )
     name = consumer_name(settings)
-    loops += [
-        Consumer(database, stream, subscriber, name, policy)
-        for subscriber in chosen(settings, subscribers)
-    ]
+    due = DuePolicy(lease_s=settings.idle_in_transaction_s + 5, alone=settings.embedded)
+    for subscriber in chosen(settings, subscribers):
+        handling = Handling(database, subscriber, timeout_s=settings.handler_timeout_s)
+        loops.append(Consumer(database, stream, subscriber, name, policy))
+        loops.append(DueDeliveries(database, subscriber, handling, due))
     return loops
 
 
@@ -208,34 +272,3 @@ def database_file(settings: Settings) -> Path:
 def stream_directory(settings: Settings) -> Path:
     """Return the directory of the embedded stream engine."""
     return settings.data / "stream"
-
-
-@contextmanager
-def own_directory(directory: Path) -> Iterator[None]:
-    """Own directory for the length of the block; raises StartupError when another process does.
-
-    The operating system gives the lock back when the process dies, however it dies.
-    """
-    import fcntl  # noqa: PLC0415 - Windows has none, and runs on servers only
-
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / "orderly.lock").open("a+")
-    except OSError as error:
-        msg = f"The data directory {directory} cannot be used: {error.strerror or error}."
-        raise StartupError(msg) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            owner = lock.read().strip() or "unknown"
-            msg = (
-                f"Another Orderly (process {owner}) already runs on {directory}: stop it, give "
-                "this one its own --data, or set DATABASE_URL and REDIS_URL to run several."
-            )
-            raise StartupError(msg) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield

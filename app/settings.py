@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.bus.timeouts import Timeouts
 from app.errors import StartupError
 
 VERSION = "0.1.0"
@@ -93,6 +94,29 @@ class Settings(BaseSettings):
         ge=0.05,
         description="Seconds until another worker takes over an unacknowledged event.",
     )
+    lock_timeout_s: float = Field(
+        2.0, description="Seconds a statement waits for a lock of another transaction."
+    )
+    statement_timeout_s: float = Field(15.0, description="Seconds a statement may take.")
+    handler_timeout_s: float = Field(
+        20.0, description="Seconds a handler may take for one event or one batch."
+    )
+    idle_in_transaction_s: float = Field(
+        25.0, description="Seconds after which the database ends a frozen process's transaction."
+    )
+    reconcile_after_s: float = Field(
+        15.0,
+        ge=0,
+        description="Seconds after which the stream is asked what became of an unhandled event.",
+    )
+    stream_cap: int = Field(
+        100_000,
+        ge=1000,
+        description="Entries a stream may hold; at it, new events wait in the database.",
+    )
+    retention_days: float = Field(
+        14.0, gt=0, description="Days for which events are kept once everybody has handled them."
+    )
     body_limit_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, in bytes.")
     idempotency_hours: int = Field(
         24, ge=1, description="Hours for which an Idempotency-Key is remembered."
@@ -135,7 +159,22 @@ class Settings(BaseSettings):
                 f"APP_SUBSCRIBERS limits a worker, and APP_ROLE is {self.role}: unset one of them."
             )
             raise ValueError(msg)
+        try:
+            _ = self.timeouts
+        except ValueError as error:
+            msg = f"The timeouts contradict each other: {error}."
+            raise ValueError(msg) from error
         return self
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """How long locks, statements, handlers and idle transactions may take."""
+        return Timeouts(
+            lock_s=self.lock_timeout_s,
+            statement_s=self.statement_timeout_s,
+            handler_s=self.handler_timeout_s,
+            idle_in_transaction_s=self.idle_in_transaction_s,
+        )
 
     @property
     def embedded(self) -> bool:
@@ -191,7 +230,11 @@ def load_settings(**flags: Any) -> Settings:  # noqa: ANN401 - each field has it
         name = _variable(str(first["loc"][0]))
         secret = "URL" in name or "KEY" in name
         found = "" if secret else f", and found {first['input']!r}"
-        msg = f"{name} is not usable: {first['msg'][0].lower()}{first['msg'][1:]}{found}."
+        wanted = first["msg"].replace("items after validation", "characters")
+        msg = f"{name} is not usable: {wanted[0].lower()}{wanted[1:]}{found}."
+        raise StartupError(msg) from None
+    except UnicodeDecodeError as error:
+        msg = f"The file .env is not UTF-8 text: {error.reason} at byte {error.start}."
         raise StartupError(msg) from None
 
 

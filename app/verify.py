@@ -5,14 +5,16 @@ database: all in one snapshot, and a suspect counts only when a second look stil
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import anyio
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.errors import StreamError
+from app.bus.group_state import order
 from app.bus.stream import Stream
 from app.db import Database
 
@@ -108,14 +110,16 @@ INVARIANTS = (
         "every order said that it was created, and how it was settled",
         """
         SELECT orders.id FROM orders
-         WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.subject = orders.id
-                              AND outbox.type = 'orders.order_created.v1')
+         WHERE orders.id >= (SELECT MIN(subject) FROM outbox
+                              WHERE type = 'orders.order_created.v1')
+           AND (NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.subject = orders.id
+                               AND outbox.type = 'orders.order_created.v1')
             OR (orders.status = 'confirmed' AND NOT EXISTS
                    (SELECT 1 FROM outbox WHERE outbox.subject = orders.id
                        AND outbox.type = 'orders.order_confirmed.v1'))
             OR (orders.status = 'rejected' AND NOT EXISTS
                    (SELECT 1 FROM outbox WHERE outbox.subject = orders.id
-                       AND outbox.type = 'orders.order_rejected.v1'))
+                       AND outbox.type = 'orders.order_rejected.v1')))
         """,
     ),
     Invariant(
@@ -136,16 +140,26 @@ INVARIANTS = (
         """,
     ),
     Invariant(
+        "a delivery is settled or owed, never both",
+        """
+        SELECT delivery.subscriber || ' ' || CAST(delivery.event_id AS VARCHAR(36))
+          FROM delivery JOIN inbox ON inbox.subscriber = delivery.subscriber
+                                  AND inbox.event_id = delivery.event_id
+         WHERE delivery.state = 'dead' AND delivery.reason <> 'replay'
+        """,
+    ),
+    Invariant(
         "every inbox row belongs to an event of ours",
         """
         SELECT inbox.subscriber || ' ' || CAST(inbox.event_id AS VARCHAR(36))
           FROM inbox LEFT JOIN outbox ON outbox.event_id = inbox.event_id
-         WHERE outbox.event_id IS NULL
+                     LEFT JOIN pruned ON pruned.event_id = inbox.event_id
+         WHERE outbox.event_id IS NULL AND pruned.event_id IS NULL
         """,
     ),
 )
 
-DELIVERED = "every owed delivery is in the inbox or on its way"
+DELIVERED = "every owed delivery is in the inbox, a delivery row, or on its way"
 
 _OWED = """
     SELECT subscription.subscriber, CAST(outbox.event_id AS VARCHAR(36)) AS event_id,
@@ -154,7 +168,9 @@ _OWED = """
       JOIN subscription ON subscription.event_type = outbox.type
       LEFT JOIN inbox ON inbox.subscriber = subscription.subscriber
                      AND inbox.event_id = outbox.event_id
-     WHERE inbox.event_id IS NULL
+      LEFT JOIN delivery ON delivery.subscriber = subscription.subscriber
+                        AND delivery.event_id = outbox.event_id
+     WHERE inbox.event_id IS NULL AND delivery.event_id IS NULL
        AND (outbox.log_position IS NULL OR outbox.log_position > subscription.since_log_position)
 """
 
@@ -198,7 +214,7 @@ async def _look(database: Database, stream: Stream | None) -> Report:
     lost: list[str] = []
     for (subscriber, context), waiting in owed.items():
         published = {stream_id: event_id for event_id, stream_id in waiting if stream_id}
-        missing = await _missing(stream, subscriber, context, list(published)) if stream else []
+        missing = await _missing(stream, subscriber, context, published) if stream else []
         report.in_transit += len(waiting) - len(missing)
         lost += [f"{subscriber} {published[stream_id]}" for stream_id in missing]
     report.offenders[DELIVERED] = sorted(lost)
@@ -214,9 +230,9 @@ async def _owed(session: AsyncSession) -> dict[tuple[str, str], list[tuple[str, 
 
 
 async def _missing(
-    stream: Stream, subscriber: str, context: str, stream_ids: Sequence[str]
+    stream: Stream, subscriber: str, context: str, published: Mapping[str, str]
 ) -> list[str]:
-    """Return the stream ids that are neither undelivered nor pending there.
+    """Return the stream ids whose event is neither undelivered nor pending there.
 
     The stream is read after the database: what is handled in between shows as missing once, and
     no more at the second look.
@@ -224,19 +240,14 @@ async def _missing(
     try:
         state = await stream.group_state(context, subscriber)
     except StreamError:
-        return list(stream_ids)
-    present: set[str] = set()
+        return list(published)
+    stream_ids = list(published)
+    present: dict[str, str] = {}
     for start in range(0, len(stream_ids), 1000):
-        present |= set(await stream.present(context, stream_ids[start : start + 1000]))
+        present |= await stream.present(context, stream_ids[start : start + 1000])
     return [
         id_
         for id_ in stream_ids
-        if id_ not in present
-        or (id_ not in state.pending_ids and _order(id_) <= _order(state.last_delivered_id))
+        if UUID(published[id_]).hex not in present.get(id_, "").replace("-", "")
+        or (id_ not in state.pending_ids and order(id_) <= order(state.last_delivered_id))
     ]
-
-
-def _order(stream_id: str) -> tuple[int, int]:
-    """Return a stream id as numbers, which is how the stream orders them."""
-    milliseconds, _, sequence = stream_id.partition("-")
-    return int(milliseconds), int(sequence or 0)

@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -62,23 +62,20 @@ def _settings(**values: object) -> Settings:
     return Settings.model_validate(values)
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[str], AbstractContextManager[str]]]:
-    """Return a context that gives the URL of a migrated, empty database on pg16 or pg18."""
-    servers: dict[str, PostgresServer] = {}
-    templates: dict[str, str] = {}
-    clean: dict[str, list[str]] = {version: [] for version in POSTGRES}
+class PostgresFixture:
+    """The session's PostgreSQL servers, started when first asked for."""
+
+    def __init__(self) -> None:
+        self._servers: dict[str, PostgresServer] = {}
+        self._templates: dict[str, str] = {}
+        self._clean: dict[str, list[str]] = {version: [] for version in POSTGRES}
 
     @contextmanager
-    def database(version: str) -> Iterator[str]:
-        if version not in servers:
-            servers[version] = PostgresServer(int(version.removeprefix("pg")))
-            servers[version].start()
-            url = servers[version].create_database()
-            anyio.run(_migrate, url)
-            templates[version] = url
-        server = servers[version]
-        url = clean[version].pop() if clean[version] else server.create_database(templates[version])
+    def __call__(self, version: str) -> Iterator[str]:
+        """Give the URL of a migrated, empty database on pg16 or pg18."""
+        server = self._server(version)
+        clean = self._clean[version]
+        url = clean.pop() if clean else server.create_database(self._templates[version])
         yield url
         try:
             server.execute(url, _EMPTY_EVERY_TABLE)
@@ -86,11 +83,32 @@ def postgres() -> Iterator[Callable[[str], AbstractContextManager[str]]]:
             # The test left it otherwise than empty: other tables, or somebody still at work.
             server.drop_database(url)
         else:
-            clean[version].append(url)
+            clean.append(url)
 
-    yield database
-    for server in servers.values():
-        server.stop()
+    def _server(self, version: str) -> PostgresServer:
+        if version not in self._servers:
+            self._servers[version] = PostgresServer(int(version.removeprefix("pg")))
+            self._servers[version].start()
+            self._templates[version] = self._servers[version].create_database()
+            anyio.run(_migrate, self._templates[version])
+        return self._servers[version]
+
+    def restart(self, version: str) -> None:
+        """Crash a server and start it again; nothing else uses it at the time."""
+        self._servers[version].restart("immediate")
+
+    def stop(self) -> None:
+        """Stop every server."""
+        for server in self._servers.values():
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresFixture]:
+    """Give databases on real PostgreSQL servers."""
+    servers = PostgresFixture()
+    yield servers
+    servers.stop()
 
 
 async def _migrate(url: str) -> None:

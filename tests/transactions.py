@@ -74,8 +74,8 @@ async def commit(database: Database, work: Work) -> None:
         pass
 
 
-async def blocked(database: Database) -> None:
-    """Wait until a transaction waits for a lock; on SQLite the next one always waits its turn."""
+async def blocked(database: Database, count: int = 1) -> None:
+    """Wait until transactions wait for a lock; on SQLite the next one always waits its turn."""
     if database.single_writer:
         return
     waiting = text(
@@ -85,7 +85,7 @@ async def blocked(database: Database) -> None:
     with anyio.fail_after(10):
         while True:
             async with database.read() as session:
-                if await session.scalar(waiting):
+                if (await session.scalar(waiting) or 0) >= count:
                     return
             await anyio.sleep(0.01)
 

@@ -14,9 +14,13 @@ from app.bus.embedded import engine_binary
 
 
 class ValkeyServer:
-    """One engine on a unix socket of its own; what it stores survives `kill` as an AOF would."""
+    """One engine on a unix socket of its own; what it stores survives `kill` as an AOF would.
 
-    def __init__(self) -> None:
+    Unless it is not persistent: then it comes back empty.
+    """
+
+    def __init__(self, *, persistent: bool = True) -> None:
+        self._appendonly = "yes" if persistent else "no"
         self._directory = tempfile.mkdtemp(prefix="orderly-valkey-")
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"unix://{self._directory}/s"
@@ -27,7 +31,8 @@ class ValkeyServer:
             [
                 engine_binary(),
                 *("--port", "0", "--unixsocket", f"{self._directory}/s", "--save", ""),
-                *("--dir", self._directory, "--appendonly", "yes", "--loglevel", "warning"),
+                *("--dir", self._directory, "--loglevel", "warning"),
+                *("--appendonly", self._appendonly),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

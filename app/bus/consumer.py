@@ -1,22 +1,26 @@
-"""The consumer: reads a subscriber's streams and applies each event's effects exactly once."""
+"""The consumer: reads a subscriber's streams and hands its events to the handlers."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus import inbox
+from app.bus import delivery as owed
+from app.bus import inbox, scripts
+from app.bus.delivery import Verdict
 from app.bus.errors import StreamError, is_transient
-from app.bus.event import Envelope, Event, current_context
+from app.bus.event import Envelope
+from app.bus.fuse import Fuse
+from app.bus.handling import Handling
+from app.bus.source import Delivery, FromStream
 from app.bus.sql import Transactions
 from app.bus.stream import Entry, Reader, Stream
-from app.bus.subscriber import Handler, Subscriber
+from app.bus.subscriber import Subscriber
 from app.bus.supervise import Pulse
+from app.bus.timeouts import Timeouts
 
 log = structlog.get_logger(__name__)
 
@@ -26,31 +30,32 @@ class ConsumerPolicy:
     """Batch size and waits, in seconds.
 
     claim_idle_s is how long an entry may stay unacknowledged before any consumer of the group
-    takes it over; it bounds latency after a crash, never correctness.
+    takes it over; it bounds latency after a crash, never correctness. An entry delivered
+    deliveries_limit times was never settled by any of them, and becomes a due row.
+
+    When of the last pause_window events, pause_least of them at least, a share of pause_share
+    failed in ways nobody expected, reading stops. Every pause_s one event is tried, until one
+    goes well.
     """
 
     batch: int = 100
     block_s: float = 1.0
     claim_idle_s: float = 30.0
     reclaim_every_s: float = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """An entry, the event in it, and the handler it goes to."""
-
-    entry: Entry
-    event: Event
-    handler: Handler
+    deliveries_limit: int = 3
+    handler_timeout_s: float = Timeouts().handler_s
+    pause_window: int = 100
+    pause_least: int = 20
+    pause_share: float = 0.9
+    pause_s: float = 10.0
 
 
 class Consumer:
-    """One loop for one subscriber: read a batch, run it in one transaction, acknowledge.
+    """One loop for one subscriber: read a batch, settle it in the database, acknowledge it.
 
-    The inbox rows come first in that transaction, so a copy of an event waits for its twin and
-    then finds it done. The acknowledgement comes after the commit: a crash in between redelivers,
-    and the inbox absorbs it. An event whose handler raises stays pending and is tried again after
-    claim_idle_s; its neighbours go on.
+    The acknowledgement comes after the commit: a crash in between redelivers, and the inbox
+    absorbs it. What fails becomes a row of the delivery table, so that the stream is never where
+    a failure waits.
     """
 
     def __init__(
@@ -65,8 +70,19 @@ class Consumer:
         self._database = database
         self._stream = stream
         self._subscriber = subscriber
+        self._source = FromStream(subscriber.name)
         self._consumer_name = consumer_name
         self._policy = policy or ConsumerPolicy()
+        self._fuse = Fuse(
+            window=self._policy.pause_window,
+            least=self._policy.pause_least,
+            share=self._policy.pause_share,
+        )
+        self._handling = Handling(
+            database, subscriber, fuse=self._fuse, timeout_s=self._policy.handler_timeout_s
+        )
+        self._paused: str | None = None
+        self._took_over = False
         self._reclaimed_at = 0.0
 
     async def run(self, pulse: Pulse) -> None:
@@ -80,11 +96,28 @@ class Consumer:
                 ) as reader:
                     await self._finish_own(reader, pulse)
                     while not pulse.stopping:
-                        await self._round(reader, pulse)
+                        if self._paused or self._fuse.blown:
+                            await self._pause(reader, pulse)
+                        else:
+                            await self._round(reader, pulse)
             except Exception as error:
                 if not (isinstance(error, StreamError) or is_transient(error)):
                     raise
                 await pulse.wait_out(error)
+        await self._hand_back()
+
+    async def _hand_back(self) -> None:
+        """Leave nothing waiting for claim idle: what is still ours is the others' at once."""
+        # An engine that is away has nothing of ours to give; they will claim it in their time.
+        with suppress(StreamError):
+            for context in self._subscriber.contexts:
+                await scripts.hand_back(
+                    self._stream,
+                    context,
+                    self._subscriber.name,
+                    self._consumer_name,
+                    idle_s=self._policy.claim_idle_s,
+                )
 
     async def _finish_own(self, reader: Reader, pulse: Pulse) -> None:
         """Take up what this consumer was given before it died or lost its connection."""
@@ -92,8 +125,13 @@ class Consumer:
         while not pulse.stopping:
             entries = await reader.own_pending(self._policy.batch, seen)
             if not entries:
+                self._took_over = True
                 return
-            await self._process(entries)
+            if self._took_over:
+                # Only the engines came between: what this process has lived through is harmless.
+                await self._process(entries)
+            else:
+                await self._again(reader, entries)
             seen |= {entry.context: entry.id for entry in entries}
             pulse.beat()
 
@@ -101,134 +139,97 @@ class Consumer:
         policy = self._policy
         if time.monotonic() - self._reclaimed_at >= policy.reclaim_every_s:
             async for page in reader.reclaim(policy.claim_idle_s, policy.batch):
-                await self._process(page)
+                await self._again(reader, page)
                 pulse.beat()
             self._reclaimed_at = time.monotonic()
-        entries: list[Entry] = []
-        with pulse.interruptible():
-            entries = await reader.fresh(policy.batch)
-        if entries:
-            await self._process(entries)
+        await self._read(reader, pulse, policy.batch)
         pulse.beat()
 
-    async def _process(self, entries: Sequence[Entry]) -> None:
-        """Run what is ours to run, then acknowledge all that needs no second look."""
-        deliveries, kept = await self._decode(entries)
-        failed = await self._apply(deliveries) if deliveries else set()
-        kept |= failed
-        done = [entry for entry in entries if entry.id not in kept]
-        if done:
-            await self._stream.ack(self._subscriber.name, done)
+    async def _read(self, reader: Reader, pulse: Pulse, count: int) -> int:
+        """Wait for fresh entries, process them, and return how many there were."""
+        entries: list[Entry] = []
+        with pulse.interruptible():
+            entries = await reader.fresh(count)
+        if entries:
+            await self._process(entries)
+        return len(entries)
 
-    async def _decode(self, entries: Sequence[Entry]) -> tuple[list[Delivery], set[str]]:
-        """Split entries into deliveries and the ids of those that must stay pending."""
-        deliveries: list[Delivery] = []
-        kept: set[str] = set()
-        strangers: list[tuple[Entry, Envelope]] = []
-        for entry in entries:
-            fields = {"subscriber": self._subscriber.name, "stream_id": entry.id}
-            try:
-                envelope = Envelope.model_validate_json(entry.event or "")
-            except ValidationError:
-                # The relay only ever sends envelopes, so nothing of ours is lost with this one.
-                log.exception("entry is not an event and was dropped", **fields)
-                continue
-            if envelope.type not in self._subscriber.handlers:
-                strangers.append((entry, envelope))
-                continue
-            kind, handler = self._subscriber.handlers[envelope.type]
-            try:
-                deliveries.append(Delivery(entry, envelope.open(kind), handler))
-            except ValidationError:
-                log.exception("event does not fit its class and stays pending", **fields)
-                kept.add(entry.id)
-        if strangers:
-            kept |= await self._owed_elsewhere(strangers)
-        return deliveries, kept
+    async def _pause(self, reader: Reader, pulse: Pulse) -> None:
+        """Keep off the stream, but for one event now and then, until one goes well.
 
-    async def _owed_elsewhere(self, strangers: Sequence[tuple[Entry, Envelope]]) -> set[str]:
-        """Return the ids of entries that another build of this subscriber has a handler for."""
-        async with self._database.read() as session:
-            types = await inbox.subscribed_types(session, self._subscriber.name)
-        owed = {entry.id for entry, envelope in strangers if envelope.type in types}
-        if owed:
-            log.warning(
-                "events of a type this build does not know stay pending",
-                subscriber=self._subscriber.name,
-                count=len(owed),
-            )
-        return owed
-
-    async def _apply(self, deliveries: Sequence[Delivery]) -> set[str]:
-        """Apply deliveries and return the entry ids of those that failed.
-
-        When a transaction raises, it is split in half and each half tried, down to the one event
-        that fails. What tells of the engines rather than of the events is raised to the loop.
+        What went wrong is due and tried again by its own loop; a pause only keeps everything
+        else from joining it.
         """
-        try:
-            return await self._transaction(deliveries)
-        except Exception as error:
-            if isinstance(error, StreamError) or is_transient(error):
-                raise
-            if len(deliveries) == 1:
-                self._log_failure(deliveries[0], exc_info=error)
-                return {deliveries[0].entry.id}
-        half = len(deliveries) // 2
-        return await self._apply(deliveries[:half]) | await self._apply(deliveries[half:])
+        if self._paused is None:
+            failed, seen = self._fuse.failed, self._fuse.seen
+            self._paused = f"paused: {failed} of the last {seen} events failed"
+            log.error("subscriber paused", subscriber=self._subscriber.name, why=self._paused)
+        await pulse.hold(self._paused, self._policy.pause_s)
+        self._fuse.reset()
+        # Entries that say nothing, such as those of types without a handler, are passed over.
+        while not pulse.stopping and not self._fuse.seen:
+            if not await self._read(reader, pulse, 1):
+                break
+        if self._fuse.seen and not self._fuse.failed:
+            self._paused = None
+            pulse.beat()
 
-    async def _transaction(self, deliveries: Sequence[Delivery]) -> set[str]:
-        async with self._database.write() as session:
-            name = self._subscriber.name
-            new = await inbox.claim(session, name, [given.event.id for given in deliveries])
-            fresh = _first_copies(deliveries, new)
-            failed: dict[Any, str] = {}
-            for handler, run in groupby(fresh, key=lambda given: given.handler):
-                failed |= await _call(handler, [given.event for given in run], session)
-            if failed:
-                await inbox.release(session, name, failed)
-        for given in fresh:
-            if given.event.id in failed:
-                self._log_failure(given, reason=failed[given.event.id])
+    async def _again(self, reader: Reader, entries: Sequence[Entry]) -> None:
+        """Process entries that were delivered before; those too often are set apart first."""
+        handled = [entry for entry in entries if self._runs(entry)]
+        worn = await reader.delivered_often(handled, self._policy.deliveries_limit)
+        if worn:
+            ids = [envelope.id for entry in worn if (envelope := _envelope(entry)) is not None]
+            async with self._database.write() as session:
+                await owed.isolate(session, self._subscriber.name, ids)
+            await self._stream.ack(self._subscriber.name, worn)
+        rest = [entry for entry in entries if entry not in worn]
+        if rest:
+            await self._process(rest)
+
+    def _runs(self, entry: Entry) -> bool:
+        """Tell whether an entry makes a handler of ours run."""
+        envelope = _envelope(entry)
+        return envelope is not None and envelope.type in self._subscriber.handlers
+
+    async def _process(self, entries: Sequence[Entry]) -> None:
+        """Settle entries in the database, then acknowledge them, every one."""
+        deliveries: list[Delivery] = []
+        misfits: list[Verdict] = []
+        strangers: list[Envelope] = []
+        for entry in entries:
+            envelope = _envelope(entry)
+            if envelope is None:
+                # The relay sends envelopes only: this is no event of ours, or was trimmed away.
+                log.error("entry holds no event", subscriber=self._subscriber.name, entry=entry.id)
+            elif envelope.type not in self._subscriber.handlers:
+                strangers.append(envelope)
+            elif isinstance(given := self._handling.open(envelope), Delivery):
+                deliveries.append(given)
             else:
-                log.info(
-                    "event handled",
-                    subscriber=name,
-                    type=given.event.type,
-                    **given.event.log_fields,
-                )
-        return {given.entry.id for given in deliveries if given.event.id in failed}
+                misfits.append(given)
+        if strangers:
+            await self._park(strangers)
+        if misfits:
+            await self._handling.write(misfits, self._source)
+        if deliveries:
+            await self._handling.run(deliveries, self._source)
+        await self._stream.ack(self._subscriber.name, entries)
 
-    def _log_failure(self, given: Delivery, **fields: Any) -> None:  # noqa: ANN401 - whatever the log takes
-        log.error(
-            "event failed and stays pending",
-            subscriber=self._subscriber.name,
-            handler=given.handler.name,
-            type=given.event.type,
-            **given.event.log_fields,
-            **fields,
-        )
-
-
-def _first_copies(deliveries: Iterable[Delivery], new: set[Any]) -> list[Delivery]:
-    """Return one delivery per new event: the relay may have sent the same one twice."""
-    left = set(new)
-    first: list[Delivery] = []
-    for given in deliveries:
-        if given.event.id in left:
-            left.remove(given.event.id)
-            first.append(given)
-    return first
+    async def _park(self, strangers: Sequence[Envelope]) -> None:
+        """Make due what another build of this subscriber handles; the rest is nobody's here."""
+        name = self._subscriber.name
+        async with self._database.read() as session:
+            types = await inbox.subscribed_types(session, name)
+        parked = [envelope.id for envelope in strangers if envelope.type in types]
+        if parked:
+            async with self._database.write() as session:
+                await owed.park(session, name, parked)
+            log.warning("events of unknown types parked", subscriber=name, count=len(parked))
 
 
-async def _call(handler: Handler, events: list[Event], session: AsyncSession) -> dict[Any, str]:
-    """Run a handler and return the reasons of those that failed, by event id."""
-    if handler.batch:
-        failures = await handler.function(events, session)
-        return {failure.event.id: failure.reason for failure in failures or ()}
-    for event in events:
-        token = current_context.set(event.consequence())
-        try:
-            await handler.function(event, session)
-        finally:
-            current_context.reset(token)
-    return {}
+def _envelope(entry: Entry) -> Envelope | None:
+    try:
+        return Envelope.model_validate_json(entry.event or "")
+    except ValidationError:
+        return None

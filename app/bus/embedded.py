@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import structlog
 
 from app.bus.errors import EngineError, StreamUnavailableError
 from app.bus.stream import Stream, shut_down
+from app.bus.supervise import Pulse
 
 log = structlog.get_logger(__name__)
 
@@ -59,14 +60,48 @@ def running_engine_url(directory: Path) -> str | None:
     """Return the URL of the engine that some process runs on directory, None when there is none."""
     try:
         state = json.loads((directory / _STATE).read_text())
-    except (OSError, ValueError):
+        return str(state["url"])
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return str(state["url"])
+
+
+class Engine:
+    """A running engine. As a loop it dies when the engine does, and takes the process with it.
+
+    A process that went on without its engine would take orders and never settle one.
+    """
+
+    name = "engine"
+
+    def __init__(self, url: str, process: "subprocess.Popen[bytes]", watched: Path) -> None:
+        self.url = url
+        self._process = process
+        self._watched = watched
+        self._identity = watched.stat().st_ino
+
+    async def run(self, pulse: Pulse) -> None:
+        """Watch the engine and its directory until told to stop; raises EngineError."""
+        while not pulse.stopping:
+            if self._process.poll() is not None:
+                msg = f"the stream engine ended by itself, with code {self._process.returncode}"
+                raise EngineError(msg)
+            try:
+                found = (await anyio.Path(self._watched).stat()).st_ino
+            except OSError as error:
+                msg = f"the data directory {self._watched} is gone: {error.strerror}"
+                raise EngineError(msg) from error
+            if found != self._identity:
+                msg = f"the data directory {self._watched} was replaced by another one"
+                raise EngineError(msg)
+            pulse.beat()
+            await pulse.sleep(0.5)
 
 
 @asynccontextmanager
-async def embedded_engine(directory: Path, *, start_timeout_s: float = 10.0) -> AsyncIterator[str]:
-    """Run an engine on directory for the length of the block and yield its URL.
+async def embedded_engine(
+    directory: Path, *, start_timeout_s: float = 10.0
+) -> AsyncIterator[Engine]:
+    """Run an engine on directory for the length of the block and yield it.
 
     The caller must own directory: two engines on one would destroy each other's log. Raises
     EngineError when the engine cannot be found or does not answer in time.
@@ -82,7 +117,7 @@ async def embedded_engine(directory: Path, *, start_timeout_s: float = 10.0) -> 
             await _answering(url, process, directory, start_timeout_s)
             state = json.dumps({"url": url, "pid": process.pid})
             await anyio.Path(directory / _STATE).write_text(state)
-            yield url
+            yield Engine(url, process, directory)
         finally:
             with anyio.CancelScope(shield=True):
                 await _end(process)
@@ -151,6 +186,7 @@ async def _outlive_predecessor(directory: Path, timeout_s: float = 10.0) -> None
         except StreamUnavailableError:
             # Loading or saving answers too; only a closed socket says that it is gone.
             if not await _accepts(url):
+                _sweep(url)
                 return
         finally:
             await stream.close()
@@ -165,6 +201,13 @@ async def _outlive_predecessor(directory: Path, timeout_s: float = 10.0) -> None
     raise EngineError(msg)
 
 
+def _sweep(url: str) -> None:
+    """Remove the socket's directory, which the process that made it had no time to."""
+    left = Path(url.removeprefix("unix://")).parent
+    if left.name.startswith("orderly-"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 async def _accepts(url: str) -> bool:
     try:
         async with await anyio.connect_unix(url.removeprefix("unix://")):
@@ -173,7 +216,7 @@ async def _accepts(url: str) -> bool:
         return False
 
 
-async def _end(process: "subprocess.Popen[bytes]", patience_s: float = 5.0) -> None:
+async def _end(process: "subprocess.Popen[bytes]", patience_s: float = 1.0) -> None:
     """Ask the engine to save and exit; kill it when it does not."""
     process.terminate()
     deadline = time.monotonic() + patience_s
@@ -181,3 +224,34 @@ async def _end(process: "subprocess.Popen[bytes]", patience_s: float = 5.0) -> N
         if time.monotonic() > deadline:
             process.kill()
         await anyio.sleep(0.005)
+
+
+@contextmanager
+def own_directory(directory: Path) -> Iterator[None]:
+    """Own directory for the length of the block; raises EngineError when another process does.
+
+    The operating system gives the lock back when the process dies, however it dies.
+    """
+    import fcntl  # noqa: PLC0415 - Windows has none, and runs on servers only
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / "orderly.lock").open("a+")
+    except OSError as error:
+        msg = f"The data directory {directory} cannot be used: {error.strerror or error}."
+        raise EngineError(msg) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.seek(0)
+            owner = lock.read().strip() or "unknown"
+            msg = (
+                f"Another Orderly (process {owner}) already runs on {directory}: stop it, give "
+                "this one its own --data, or set DATABASE_URL and REDIS_URL to run several."
+            )
+            raise EngineError(msg) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield

@@ -5,11 +5,30 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 # SQLSTATE classes and codes where the same work can succeed later without any change to it:
 # connection trouble, lack of resources, operator intervention, serialization, deadlock, lock wait.
-_TRANSIENT_SQLSTATES = ("08", "53", "57P", "40001", "40P01", "55P03")
+_TRANSIENT_SQLSTATES = ("08", "53", "57P", "40001", "40P01", "55P03", "25P03")
+_TRANSIENT_TEXTS = (
+    "database is locked",
+    "connection is closed",
+    "disk is full",
+    "disk I/O error",
+    "readonly database",
+)
 
 
 class BusError(Exception):
     """Root of every error the bus raises itself."""
+
+
+class PermanentError(BusError):
+    """Raised by a handler, or subclassed: trying again cannot help, so dead-letter at once."""
+
+
+class HandlerError(BusError):
+    """A handler met an error of the operating system: its own doing, whatever the engines do."""
+
+
+class HandlerTimeoutError(BusError):
+    """A handler did not return in its time."""
 
 
 class NoTransactionError(BusError):
@@ -26,6 +45,10 @@ class StreamError(BusError):
 
 class StreamUnavailableError(StreamError):
     """The stream engine cannot serve now: not reachable, loading, full, or refusing writes."""
+
+
+class EvictingEngineError(StreamError):
+    """The stream engine throws keys away when its memory is full, and streams are keys."""
 
 
 class GroupMissingError(StreamError):
@@ -51,5 +74,5 @@ def is_transient(error: BaseException) -> bool:
     sqlstate = getattr(error.orig, "sqlstate", None)
     if sqlstate is not None:
         return str(sqlstate).startswith(_TRANSIENT_SQLSTATES)
-    # SQLite has no SQLSTATE, and its two waits are told apart by text only.
-    return "database is locked" in str(error.orig) or "connection is closed" in str(error.orig)
+    # SQLite has no SQLSTATE: what can pass is told apart by text only.
+    return any(text in str(error.orig) for text in _TRANSIENT_TEXTS)

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,6 +64,7 @@ class Event(BaseModel):
     may be renamed. Its fields are the event's data; `id` and `time` travel beside them.
 
     `subject_field` names the field that holds the id of the aggregate the event is about.
+    `upcasts` says how to read older versions: by wire type, a function from their data to ours.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -70,6 +72,7 @@ class Event(BaseModel):
     type: ClassVar[str]
     context: ClassVar[str]
     subject_field: ClassVar[str]
+    upcasts: ClassVar[Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {}
 
     id: UUID = Field(default_factory=new_id)
     time: AwareDatetime = Field(default_factory=_utc_now)
@@ -106,7 +109,11 @@ class Event(BaseModel):
 
         A handler of single events need not call it: there the one event at hand is the cause.
         """
-        self._work = cause.consequence()
+        return self.within(cause.consequence())
+
+    def within(self, work: Context) -> Self:
+        """Record the work this event belongs to, in place of the current one."""
+        self._work = work
         return self
 
     def consequence(self) -> Context:
@@ -169,9 +176,18 @@ class Envelope(BaseModel):
             data=event.model_dump(mode="json", exclude={"id", "time"}),
         )
 
+    def consequence(self) -> Context:
+        """Return the context of work done because of the event inside, which stays closed."""
+        return Context(
+            correlation_id=self.correlationid,
+            causation_id=self.id,
+            traceparent=child_traceparent(self.traceparent),
+        )
+
     def open(self, kind: Kind[E]) -> E:
         """Return the event inside, as kind; raises ValidationError when it does not fit."""
-        event = kind.model_validate({**self.data, "id": self.id, "time": self.time})
+        data = self.data if self.type == kind.type else kind.upcasts[self.type](dict(self.data))
+        event = kind.model_validate({**data, "id": self.id, "time": self.time})
         event._work = Context(  # noqa: SLF001 - the envelope is the event's other half
             correlation_id=self.correlationid,
             causation_id=self.causationid,

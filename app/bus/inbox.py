@@ -7,6 +7,8 @@ from sqlalchemy import Uuid, delete, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import outbox as outbox_rows
+from app.bus import settled
+from app.bus.replay import fill_new
 from app.bus.sql import code, rows, upsert
 from app.bus.subscriber import Subscriber
 from app.bus.tables import inbox, outbox, subscription
@@ -44,6 +46,23 @@ async def claim(session: AsyncSession, subscriber: str, event_ids: Collection[UU
     return set(inserted)
 
 
+async def take(session: AsyncSession, subscriber: str, event_ids: Collection[UUID]) -> set[UUID]:
+    """Insert the inbox rows of events that are due anyway, and return the ids that were new."""
+    given = rows(session, event_id=(Uuid(), sorted(event_ids)))
+    inserted = await session.scalars(
+        upsert(session, inbox)
+        .from_select(
+            ["subscriber", "event_id"],
+            select(literal(subscriber, code(80)), given.c.event_id)
+            .where(given.c.event_id.is_not(None))  # without a WHERE, SQLite takes ON for a join's
+            .order_by(given.c.event_id),
+        )
+        .on_conflict_do_nothing()
+        .returning(inbox.c.event_id)
+    )
+    return set(inserted)
+
+
 async def handled(session: AsyncSession, subscriber: str, event_ids: Iterable[UUID]) -> set[UUID]:
     """Return which of these events have an inbox row."""
     given = rows(session, event_id=(Uuid(), list(event_ids)))
@@ -57,24 +76,35 @@ async def handled(session: AsyncSession, subscriber: str, event_ids: Iterable[UU
 
 async def release(session: AsyncSession, subscriber: str, event_ids: Iterable[UUID]) -> None:
     """Take back the rows of events that failed, in the transaction that claimed them."""
+    given = rows(session, event_id=(Uuid(), sorted(event_ids)))
     await session.execute(
-        delete(inbox).where(inbox.c.subscriber == subscriber, inbox.c.event_id.in_(event_ids))
+        delete(inbox).where(
+            inbox.c.subscriber == subscriber, inbox.c.event_id.in_(select(given.c.event_id))
+        )
     )
 
 
 async def subscribe(session: AsyncSession, subscribers: Iterable[Subscriber]) -> None:
-    """Keep the registry of who is owed what; a type that is new to a subscriber counts from now.
+    """Keep the registry of who is owed what.
 
+    A type that is new to a subscriber counts from now, or from the beginning for one that starts
+    with "fill": then what was published before becomes due here, in the caller's transaction.
     Types no longer handled stay: an older or newer build may still run beside this one.
     """
-    since = await outbox_rows.head(session)
-    wanted = [
-        {"subscriber": subscriber.name, "event_type": type_, "since_log_position": since}
-        for subscriber in subscribers
-        for type_ in sorted(subscriber.handlers)
-    ]
-    if wanted:
-        await session.execute(upsert(session, subscription).on_conflict_do_nothing(), wanted)
+    await settled.hold(session)
+    head = await outbox_rows.head(session)
+    for subscriber in subscribers:
+        since = 0 if subscriber.start == "fill" else head
+        wanted = [
+            {"subscriber": subscriber.name, "event_type": type_, "since_log_position": since}
+            for type_ in sorted(subscriber.handlers)
+        ]
+        if not wanted:
+            continue
+        insert = upsert(session, subscription).on_conflict_do_nothing()
+        new = await session.scalars(insert.returning(subscription.c.event_type), wanted)
+        if subscriber.start == "fill":
+            await fill_new(session, subscriber.name, new.all(), head)
 
 
 async def subscribed_types(session: AsyncSession, subscriber: str) -> set[str]:

@@ -1,6 +1,6 @@
 """The outbox: events wait in the database until the relay has put them on the stream."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -73,18 +73,20 @@ async def hold_relay_lock(session: AsyncSession) -> bool:
     return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(_RELAY_LOCK))))
 
 
-async def unpublished(session: AsyncSession, limit: int) -> list[Unpublished]:
-    """Return the oldest unpublished rows by position.
+async def unpublished(
+    session: AsyncSession, limit: int, paused: Collection[str] = ()
+) -> list[Unpublished]:
+    """Return the oldest unpublished rows by position, but those of paused contexts.
 
     Never a cursor over positions: a lower one can commit after a higher one, and a cursor would
     step over it for ever.
     """
-    page = await session.execute(
-        select(outbox.c.event_id, outbox.c.context, outbox.c.envelope)
-        .where(outbox.c.published_at.is_(None))
-        .order_by(outbox.c.position)
-        .limit(limit)
+    query = select(outbox.c.event_id, outbox.c.context, outbox.c.envelope).where(
+        outbox.c.published_at.is_(None)
     )
+    if paused:
+        query = query.where(outbox.c.context.not_in(sorted(paused)))
+    page = await session.execute(query.order_by(outbox.c.position).limit(limit))
     return [Unpublished(*row) for row in page]
 
 
@@ -118,3 +120,8 @@ async def mark_published(
 async def head(session: AsyncSession) -> int:
     """Return the last place in the log, 0 when nothing was ever published."""
     return int(await session.scalar(select(log_head.c.position)) or 0)
+
+
+async def database_id(session: AsyncSession) -> str:
+    """Return what tells this database from every other one."""
+    return str(await session.scalar(select(log_head.c.database_id)))

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from app.bus import outbox
+from app.bus import outbox, scripts
 from app.bus.errors import StreamError, is_transient
 from app.bus.sql import Transactions
 from app.bus.stream import Stream
 from app.bus.supervise import Pulse
+from app.bus.trim import Room
 from app.bus.wakeup import WakeUp
 
 
@@ -23,7 +24,7 @@ class Relay:
     """One loop that publishes. Any number may run; on PostgreSQL one is active at a time.
 
     A crash between the XADD and the mark sends the page again with the same event ids, and the
-    inbox absorbs the copies.
+    inbox absorbs the copies. Events of a stream that is full stay in the database; the others go.
     """
 
     name = "relay"
@@ -34,11 +35,13 @@ class Relay:
         stream: Stream,
         wake_up: WakeUp,
         policy: RelayPolicy | None = None,
+        room: Room | None = None,
     ) -> None:
         self._database = database
         self._stream = stream
         self._wake_up = wake_up
         self._policy = policy or RelayPolicy()
+        self._room = room
 
     async def run(self, pulse: Pulse) -> None:
         """Publish until told to stop."""
@@ -65,7 +68,7 @@ class Relay:
         async with self._database.write() as session:
             if not await outbox.hold_relay_lock(session):
                 return 0
-            page = await outbox.unpublished(session, self._policy.page)
+            page = await outbox.unpublished(session, self._policy.page, self._paused())
             if page:
                 await outbox.mark_published(session, page, await self._append(page))
             return len(page)
@@ -73,7 +76,7 @@ class Relay:
     async def _publish_in_two_steps(self) -> int:
         """As above where the one write lock must not be held across the network."""
         async with self._database.read() as session:
-            page = await outbox.unpublished(session, self._policy.page)
+            page = await outbox.unpublished(session, self._policy.page, self._paused())
         if page:
             stream_ids = await self._append(page)
             async with self._database.write() as session:
@@ -81,4 +84,11 @@ class Relay:
         return len(page)
 
     async def _append(self, page: list[outbox.Unpublished]) -> list[str]:
+        if self._room is not None:
+            # Measured before, since nothing may come between an append and its mark.
+            contexts = sorted({row.context for row in page})
+            self._room.measured(await scripts.lengths(self._stream, contexts))
         return await self._stream.append([(row.context, row.envelope) for row in page])
+
+    def _paused(self) -> frozenset[str]:
+        return self._room.full if self._room is not None else frozenset()

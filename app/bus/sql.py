@@ -8,15 +8,21 @@ from typing import Any, Protocol
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
+    CursorResult,
     DateTime,
     Dialect,
+    Float,
     FromClause,
     String,
+    Table,
     TypeDecorator,
     bindparam,
     column,
     func,
+    literal,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -80,9 +86,68 @@ def _now_sqlite(element: now, compiler: SQLCompiler, **kw: Any) -> str:  # noqa:
     return "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
 
+class later(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """The database's clock, so many seconds ahead: `later(2.5)`, negative for the past."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, seconds: float | ColumnElement[float]) -> None:
+        super().__init__(literal(seconds, Float()) if isinstance(seconds, float | int) else seconds)
+
+
+@compiles(later)
+def _later(element: later, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401 - the hook's signature
+    return f"(now() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
+
+
+@compiles(later, "sqlite")
+def _later_sqlite(element: later, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401 - the hook's signature
+    seconds = compiler.process(element.clauses, **kw)
+    return f"strftime('%Y-%m-%d %H:%M:%f', 'now', ({seconds}) || ' seconds')"
+
+
+class at(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """A given moment, in the form in which this database keeps those of its clock."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, moment: datetime) -> None:
+        super().__init__(literal(moment, UtcDateTime()))
+
+
+@compiles(at)
+def _at(element: at, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401 - the hook's signature
+    return f"({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(at, "sqlite")
+def _at_sqlite(element: at, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401 - the hook's signature
+    return f"strftime('%Y-%m-%d %H:%M:%f', {compiler.process(element.clauses, **kw)})"
+
+
 def dialect_of(session: AsyncSession) -> Dialect:
     """Return the dialect the session speaks."""
     return session.get_bind().dialect
+
+
+def changed(result: object) -> int:
+    """Return how many rows a statement changed; of an INSERT, with `preserve_rowcount` only."""
+    if not isinstance(result, CursorResult) or result.rowcount < 0:
+        msg = "the driver has not counted the rows of this statement"
+        raise TypeError(msg)
+    return result.rowcount
+
+
+async def count_afresh(session: AsyncSession, table: Table) -> None:
+    """Have PostgreSQL look at a table that many rows came to at once.
+
+    Until it does, by itself within a minute or so, it plans for the table as it was: a hundred
+    times slower in places. SQLite plans by its indexes alone.
+    """
+    if dialect_of(session).name == "postgresql":
+        await session.execute(text(f"ANALYZE {table.name}"))
 
 
 def code(length: int) -> TypeEngine[str]:

@@ -9,14 +9,16 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import redis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from app.bus.errors import GroupMissingError, StreamUnavailableError
+from app.bus.group_state import GroupState, order
 
 # A blocked reader is woken with UNBLOCKED when its stream is flushed; a flushed key that came
 # back as something else answers WRONGTYPE; XINFO says "no such key".
@@ -37,14 +39,6 @@ class Entry:
     event: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class GroupState:
-    """What a stream knows of one group, for `verify`."""
-
-    last_delivered_id: str
-    pending_ids: frozenset[str]
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turn redis-py's errors into the bus's two: the group is gone, or the engine cannot serve."""
@@ -59,7 +53,7 @@ def _translated() -> Iterator[None]:
 
 
 class Stream:
-    """A connection to the stream engine.
+    """A connection to the stream engine; raises ValueError or TypeError on an unusable URL.
 
     Raises StreamUnavailableError from every method when the engine cannot serve, and
     GroupMissingError from those that name a group when it is gone.
@@ -70,22 +64,31 @@ class Stream:
         self._prefix = prefix
         self._timeout_s = timeout_s
         self._redis = self._client(timeout_s)
+        # An option the client does not know shows only when it makes a connection, so make one;
+        # it is not opened.
+        pool = self._redis.connection_pool
+        pool.connection_class(**pool.connection_kwargs)
 
     def _client(self, timeout_s: float | None) -> "Redis":
-        return Redis.from_url(
-            self._url,
-            decode_responses=True,
-            legacy_responses=False,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=2,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=30,
-            driver_info=_DRIVER,
-        )
+        options: dict[str, Any] = {
+            "decode_responses": True,
+            # Whoever can write to the stream can write bytes that are no text.
+            "encoding_errors": "backslashreplace",
+            "legacy_responses": False,
+            "socket_timeout": timeout_s,
+            "socket_connect_timeout": 2,
+            "retry": Retry(NoBackoff(), 0),
+            "health_check_interval": 30,
+            "driver_info": _DRIVER,
+        }
+        client = Redis.from_url(self._url, **options)
+        # An option in the URL has won over ours so far; these are not the operator's to choose.
+        client.connection_pool.connection_kwargs |= options
+        return client
 
     def key(self, context: str) -> str:
         """Return the key of a context's stream, such as `events:orders`."""
-        return f"{self._prefix}:{context}"
+        return f"{self._prefix}:{context.replace('_', '-')}"
 
     async def close(self) -> None:
         """Close the connections."""
@@ -96,8 +99,18 @@ class Stream:
         with _translated():
             await self._redis.ping()
 
+    async def own(self, database_id: str) -> str:
+        """Claim the prefix for a database; return the one that has it, ours or another."""
+        with _translated():
+            before = await self._redis.set(f"{self._prefix}:owner", database_id, nx=True, get=True)
+        return database_id if before is None else str(before)
+
     async def append(self, events: Sequence[tuple[str, str]]) -> list[str]:
-        """Append (context, envelope) pairs in one MULTI, all or none, and return their ids."""
+        """Append (context, envelope) pairs in one MULTI and return their ids.
+
+        A refusal or a lost connection appends none of them, or all where only the answer is lost;
+        a key of a wrong type spoils its own entries alone. Either way the page is sent again.
+        """
         with _translated():
             async with self._redis.pipeline(transaction=True) as pipe:
                 for context, envelope in events:
@@ -124,7 +137,8 @@ class Stream:
             keys = {self.key(context): context for context in contexts}
             yield Reader(client, keys, group, consumer, block_s)
         finally:
-            await client.aclose()
+            with anyio.CancelScope(shield=True):
+                await client.aclose()
 
     async def ack(self, group: str, entries: Sequence[Entry]) -> None:
         """Acknowledge entries, one command per stream."""
@@ -157,6 +171,22 @@ class Stream:
         finally:
             await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
             await client.aclose()
+
+    async def run_script(self, script: str, context: str, *arguments: str | int) -> Any:  # noqa: ANN401 - each script has its own reply
+        """Run a script on a context's stream, its one key, and return what it returned."""
+        client: Any = self._redis
+        with _translated():
+            return await client.eval(script, 1, self.key(context), *arguments)
+
+    async def info(self, section: str) -> Mapping[str, Any]:
+        """Return what the engine says of itself, nothing where it may not be asked."""
+        try:
+            with _translated():
+                return await self._redis.info(section)
+        except StreamUnavailableError as error:
+            if isinstance(error.__cause__, NoPermissionError):
+                return {}
+            raise
 
     async def group_state(self, context: str, group: str) -> GroupState:
         """Return how far a group has read and what it holds unacknowledged."""
@@ -236,6 +266,22 @@ class Reader:
                     yield page
                 if cursor == "0-0":
                     break
+
+    async def delivered_often(self, entries: Sequence[Entry], times: int) -> list[Entry]:
+        """Return those of this consumer's pending entries that were delivered so many times."""
+        often: list[Entry] = []
+        for key, context in self.contexts.items():
+            ids = [entry.id for entry in entries if entry.context == context]
+            if not ids:
+                continue
+            first, last = min(ids, key=order), max(ids, key=order)
+            with _translated():
+                counted = await self.redis.xpending_range(
+                    key, self.group, first, last, 100_000, self.consumer
+                )
+            worn = {row["message_id"] for row in counted if row["times_delivered"] >= times}
+            often += [entry for entry in entries if entry.context == context and entry.id in worn]
+        return often
 
     def _entries(self, key: str, batch: Sequence[tuple[str, dict[str, str] | None]]) -> list[Entry]:
         context = self.contexts[key]

@@ -74,6 +74,12 @@ class Pulse:
         self.trouble, self.error = sentence, trouble
         await self.sleep(self._backoff.next_s())
 
+    async def hold(self, why: str, seconds: float) -> None:
+        """Hold still for some seconds and show why; the next beat says that it goes on."""
+        self._beat_at = time.monotonic()
+        self.trouble, self.error = why, None
+        await self.sleep(seconds)
+
     @contextmanager
     def interruptible(self) -> Iterator[None]:
         """Mark a wait that `stop` may cut short; work inside must be safe to abandon."""
@@ -111,7 +117,7 @@ class Loop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoopHealth:
-    """One loop as readiness shows it: state is running, waiting, stalled or dead."""
+    """One loop as readiness shows it: state is running, waiting, stalled, dead or blocked."""
 
     name: str
     state: str

@@ -37,6 +37,8 @@ log_head = Table(
     metadata,
     Column("id", Integer(), primary_key=True, autoincrement=False),
     Column("position", BigInteger(), nullable=False),
+    # Tells this database from every other one that may share a stream engine with it.
+    Column("database_id", Uuid()),
 )
 
 subscription = Table(
@@ -54,4 +56,71 @@ inbox = Table(
     Column("subscriber", code(80), primary_key=True),
     Column("event_id", Uuid(), primary_key=True),
     Column("handled_at", UtcDateTime(), nullable=False, server_default=now()),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("subscriber", code(80), primary_key=True),
+    Column("event_id", Uuid(), primary_key=True),
+    Column("state", code(12), nullable=False),
+    Column("reason", code(12), nullable=False),
+    Column("attempts", Integer(), nullable=False),
+    # Attempts in a row that never came back with a verdict: the process died or froze in them.
+    Column("unfinished", Integer(), nullable=False),
+    Column("next_attempt_at", UtcDateTime()),
+    Column("error_type", code(200)),
+    Column("error", Text()),
+    # The event as an operator mended it; the outbox keeps the original.
+    Column("envelope", Text()),
+    Column("action_id", Uuid()),
+    Column("created_at", UtcDateTime(), nullable=False, server_default=now()),
+    Column("updated_at", UtcDateTime(), nullable=False, server_default=now()),
+    Index(
+        "ix_delivery_due",
+        "subscriber",
+        "next_attempt_at",
+        postgresql_where=text("state = 'due'"),
+        sqlite_where=text("state = 'due'"),
+    ),
+    # The few that nobody may ever finish, however many are due.
+    Index(
+        "ix_delivery_doubtful",
+        "subscriber",
+        "next_attempt_at",
+        postgresql_where=text("state = 'due' AND (unfinished > 0 OR reason = 'parked')"),
+        sqlite_where=text("state = 'due' AND (unfinished > 0 OR reason = 'parked')"),
+    ),
+    Index("ix_delivery_state", "state", "subscriber", "updated_at"),
+    Index("ix_delivery_action_id", "action_id"),
+)
+
+operator_action = Table(
+    "operator_action",
+    metadata,
+    Column("id", Uuid(), primary_key=True),
+    Column("action", code(20), nullable=False),
+    Column("subscriber", code(80)),
+    Column("event_id", Uuid()),
+    Column("who", code(80), nullable=False),
+    Column("detail", Text(), nullable=False),
+    Column("total", BigInteger(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False, server_default=now()),
+)
+
+settled = Table(
+    "settled",
+    metadata,
+    Column("subscriber", code(80), primary_key=True),
+    # Every delivery owed at or below it has an inbox or a delivery row.
+    Column("log_position", BigInteger(), nullable=False),
+)
+
+pruned = Table(
+    "pruned",
+    metadata,
+    # Events whose outbox row is gone and whose inbox and delivery rows follow it.
+    Column("event_id", Uuid(), primary_key=True),
+    Column("pruned_at", UtcDateTime(), nullable=False, server_default=now()),
+    Index("ix_pruned_pruned_at", "pruned_at"),
 )

@@ -69,10 +69,10 @@ class Announcer:
                 pulse.beat()
 
 
-class WakeUpListener:
+class WakeUpReceiver:
     """Hears the announcements of other processes and wakes the relay here."""
 
-    name = "wake-up-listener"
+    name = "wake-up-receiver"
 
     def __init__(self, stream: Stream, wake_up: WakeUp) -> None:
         self._stream = stream

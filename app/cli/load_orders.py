@@ -8,12 +8,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from app.cli.ask import configured_key
 from app.cli.load_report import Tally
 from app.cli.load_steps import MAX_QUANTITY, POLL_S, SWEEP_S, Load
 from app.cli.rest import Rest, ServerError
 from app.cli.shop_export import ExportError, read_export
-from app.errors import StartupError
-from app.settings import load_settings
 
 
 def load_orders(  # noqa: PLR0913, PLR0917 - each is an argument of the command line
@@ -45,7 +44,7 @@ def load_orders(  # noqa: PLR0913, PLR0917 - each is an argument of the command 
         raise _refusal(f"{report} cannot be written: there is no directory {report.parent}.")
     try:
         export = read_export(file)
-        rest = Rest(url, key=api_key or _configured_key(), connections=concurrency + 2)
+        rest = Rest(url, key=api_key or configured_key(), connections=concurrency + 2)
     except (ExportError, ServerError) as error:
         raise _refusal(str(error)) from None
     except KeyboardInterrupt:
@@ -89,11 +88,3 @@ def _run(load: Load) -> int:
 def _refusal(sentence: str) -> typer.Exit:
     typer.echo(sentence, err=True)
     return typer.Exit(2)
-
-
-def _configured_key() -> str | None:
-    """Return the key that a server started here would have; its other settings do not matter."""
-    try:
-        return load_settings().key
-    except StartupError:
-        return None

@@ -14,7 +14,13 @@ from app.bus.embedded import running_engine_url
 from app.bus.errors import StreamUnavailableError
 from app.bus.stream import Stream
 from app.errors import StartupError
-from app.runtime import database_file, open_database, stream_directory
+from app.runtime import (
+    database_file,
+    open_database,
+    open_stream,
+    reach_database,
+    stream_directory,
+)
 from app.settings import Settings, load_settings
 
 
@@ -59,6 +65,7 @@ async def _database(settings: Settings) -> AsyncIterator[db.Database]:
         raise StartupError(msg)
     database = db.sqlite_reader(file)
     try:
+        await reach_database(database)
         yield database
     finally:
         await database.close()
@@ -74,12 +81,11 @@ async def _stream(settings: Settings) -> AsyncIterator[Stream | None]:
     if url is None:
         yield None
         return
-    stream = Stream(url, prefix=settings.stream_prefix)
-    try:
-        await stream.ping()
-    except StreamUnavailableError:
-        yield None
-    else:
-        yield stream
-    finally:
-        await stream.close()
+    async with open_stream(url, settings) as stream:
+        try:
+            await stream.ping()
+        except StreamUnavailableError as error:
+            typer.echo(f"The stream engine was not asked, because it does not answer: {error}")
+            yield None
+        else:
+            yield stream

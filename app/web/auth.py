@@ -74,16 +74,23 @@ class Gate:
 
     def _check(self, scope: Scope) -> None:
         hosts = _values(scope, b"host")
-        if self._key is None and not _is_health(scope["path"]) and not _all_loopback(hosts):
+        if self._key is None and not _is_health(scope["path"]):
+            self._require_local(scope, hosts)
+        if scope["method"] in CHANGING:
+            _refuse_foreign_pages(scope, hosts)
+        scope.setdefault("state", {})["principal"] = self._principal(scope)
+
+    def _require_local(self, scope: Scope, hosts: list[str]) -> None:
+        """Refuse names and addresses other than this machine's own, whoever bound the socket."""
+        address = (scope.get("server") or ("",))[0]
+        reached = not address or address.startswith("/") or _is_loopback(_bracketed(address))
+        if not (reached and _all_loopback(hosts)):
             msg = (
                 f"No API key is configured, so only local host names are served, and this request "
                 f"names {', '.join(hosts) or 'none'}. Use http://127.0.0.1 or http://localhost, or "
                 "set APP_API_KEY."
             )
             raise HostNotAllowedError(msg)
-        if scope["method"] in CHANGING:
-            _refuse_foreign_pages(scope, hosts)
-        scope.setdefault("state", {})["principal"] = self._principal(scope)
 
     def _principal(self, scope: Scope) -> str | None:
         if self._key is None:
@@ -156,6 +163,10 @@ def _all_loopback(hosts: list[str]) -> bool:
 
 
 @lru_cache(maxsize=256)
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
 def _is_loopback(host: str) -> bool:
     """Tell whether a Host header names this machine, so that no other name was resolved to it."""
     try:

@@ -21,9 +21,9 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 
 class Liveness(BaseModel):
-    """Alive, or dead of a bug and to be restarted."""
+    """Alive; or to be restarted: dead of a bug, or blocked by code that does not await."""
 
-    status: Literal["live", "dead"]
+    status: Literal["live", "dead", "blocked"]
 
 
 class LoopReport(BaseModel):
@@ -50,12 +50,19 @@ class Readiness(BaseModel):
     loops: list[LoopReport]
 
 
-@router.get("/live", responses={503: {"model": Liveness, "description": "A loop died."}})
+@router.get("/live", responses={503: {"model": Liveness, "description": "Restart it."}})
 async def live(runtime: RuntimeDep, response: Response) -> Liveness:
-    """Tell whether the process should go on: 503 when one of its loops died."""
-    if any(loop.state == "dead" for loop in runtime.health()):
+    """Tell whether the process should go on: 503 when one of its loops died, or all stood still.
+
+    While the event loop is blocked there is no answer at all; the 503 comes for a while after.
+    """
+    states = {loop.state for loop in runtime.health()}
+    if "dead" in states:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return Liveness(status="dead")
+    if "blocked" in states:
+        response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+        return Liveness(status="blocked")
     return Liveness(status="live")
 
 

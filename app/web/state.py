@@ -5,6 +5,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from app.bus.subscriber import Subscriber
 from app.bus.supervise import LoopHealth
 from app.db import Database
 from app.settings import Settings
@@ -20,6 +21,10 @@ class Runtime(Protocol):
     @property
     def database(self) -> Database:
         """The open database."""
+
+    @property
+    def subscribers(self) -> Sequence[Subscriber]:
+        """The subscribers of this build, whether or not this process runs their loops."""
 
     @property
     def stream_ok(self) -> bool | None:

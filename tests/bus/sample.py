@@ -2,18 +2,22 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import inbox, outbox
 from app.bus.consumer import Consumer, ConsumerPolicy
+from app.bus.due import DueDeliveries, DuePolicy
 from app.bus.event import Event
 from app.bus.relay import Relay, RelayPolicy
+from app.bus.retry import RetryPolicy
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Loop, Supervisor
+from app.bus.tables import delivery as delivery_table
 from app.bus.tables import inbox as inbox_table
 from app.bus.tables import outbox as outbox_table
 from app.bus.wakeup import WakeUp
@@ -39,6 +43,7 @@ class Heard(Event):
     bell: str
 
 
+SOON = RetryPolicy(first_s=0.01)
 QUICK = ConsumerPolicy(batch=50, block_s=0.2, claim_idle_s=0.2, reclaim_every_s=0.05)
 
 
@@ -88,6 +93,13 @@ async def handled_count(database: Database, subscriber: str) -> int:
     async with database.read() as session:
         query = select(func.count()).where(inbox_table.c.subscriber == subscriber)
         return await session.scalar(query) or 0
+
+
+async def delivery_rows(database: Database, subscriber: str = "ears") -> list[Row[Any]]:
+    """Return the delivery rows of a subscriber."""
+    async with database.read() as session:
+        query = delivery_table.select().where(delivery_table.c.subscriber == subscriber)
+        return list(await session.execute(query))
 
 
 async def unpublished_count(database: Database) -> int:
@@ -140,4 +152,5 @@ def loops(
     database.on_publish = wake_up.committed
     relay = Relay(database, stream, wake_up, RelayPolicy(page=100, idle_poll_s=0.1))
     consumers = [Consumer(database, stream, each, consumer, policy) for each in subscribers]
-    return [relay, *consumers]
+    due = [DueDeliveries(database, each, policy=DuePolicy(poll_s=0.02)) for each in subscribers]
+    return [relay, *consumers, *due]

@@ -3,7 +3,7 @@
 import anyio
 
 from app.bus.stream import Stream
-from app.bus.wakeup import Announcer, WakeUp, WakeUpListener
+from app.bus.wakeup import Announcer, WakeUp, WakeUpReceiver
 from tests.bus.sample import running, until
 from tests.valkey import ValkeyServer
 
@@ -20,7 +20,7 @@ async def test_a_wake_up_before_the_wait_is_not_lost_and_counts_once() -> None:
 async def test_a_commit_in_one_process_wakes_the_relay_of_another(stream: Stream) -> None:
     here, there = WakeUp(), WakeUp()
 
-    async with running(Announcer(stream, here), WakeUpListener(stream, there)):
+    async with running(Announcer(stream, here), WakeUpReceiver(stream, there)):
 
         async def listens() -> bool:
             channel = f"{stream._prefix}:wake-up"
@@ -36,7 +36,7 @@ async def test_announcing_survives_an_engine_that_comes_and_goes() -> None:
     stream = Stream(server.url)
     here, there = WakeUp(), WakeUp()
     try:
-        async with running(Announcer(stream, here), WakeUpListener(stream, there)) as supervisor:
+        async with running(Announcer(stream, here), WakeUpReceiver(stream, there)) as supervisor:
             here.committed()
 
             async def both_wait() -> bool:

@@ -1,7 +1,7 @@
 """Whole deployments: the embedded one, and api plus workers on servers."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from app.cli.verify import verified
 from app.settings import load_settings
-from tests.conftest import POSTGRES
+from tests.conftest import POSTGRES, PostgresFixture
 from tests.system.orderly import Orderly
 from tests.valkey import ValkeyServer
 
@@ -61,9 +61,7 @@ def no_blocking_calls() -> None:
 
 
 @pytest.fixture
-def deploy(
-    tmp_path: Path, postgres: Callable[[str], AbstractContextManager[str]]
-) -> Iterator[Callable[[str], Deployment]]:
+def deploy(tmp_path: Path, postgres: PostgresFixture) -> Iterator[Callable[[str], Deployment]]:
     """Return a function that makes a deployment: "embedded", "pg16" or "pg18"."""
     with ExitStack() as stack:
 

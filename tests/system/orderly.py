@@ -44,6 +44,8 @@ def run(
 class Orderly:
     """One `python -m app serve`, on a free port; ended with the block."""
 
+    module = "app"
+
     def __init__(
         self, directory: Path, environment: Mapping[str, str] | None = None, *, port: int = 0
     ) -> None:
@@ -75,7 +77,7 @@ class Orderly:
     def start(self) -> None:
         """Start the process and wait until it says where it listens."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", str(self._port)],
+            [sys.executable, "-m", self.module, "serve", "--port", str(self._port)],
             cwd=self.directory,
             env=self._environment,
             stdout=subprocess.PIPE,
@@ -108,6 +110,12 @@ class Orderly:
         """Wait for the process to end by itself and return its exit code."""
         assert self._process is not None
         return self._process.wait(20)
+
+    @property
+    def exit_code(self) -> int | None:
+        """How the process ended, None while it runs."""
+        assert self._process is not None
+        return self._process.poll()
 
     @property
     def pid(self) -> int:

@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import anyio
@@ -11,8 +12,9 @@ import httpx2
 from sqlalchemy import text
 
 from app import db
+from tests.conftest import PostgresFixture
 from tests.system.conftest import Deployment
-from tests.system.orderly import Orderly, Shop
+from tests.system.orderly import Orderly, Shop, run
 
 ORDERS = 500
 
@@ -82,9 +84,9 @@ async def test_orders_are_taken_while_redis_is_away_and_settled_when_it_is_back(
         async with anyio.create_task_group() as group:
             for _ in range(2):
                 group.start_soon(buy)
-            await anyio.sleep(5)
-            ready = httpx2.get(f"{worker.url}/health/ready")
-            assert ready.status_code == 503
+            with anyio.fail_after(8):
+                while (ready := httpx2.get(f"{worker.url}/health/ready")).status_code == 200:
+                    await anyio.sleep(0.1)
             assert ready.json()["stream"] == "waiting"
             assert httpx2.get(f"{worker.url}/health/live").status_code == 200
             assert httpx2.get(f"{api.url}/health/ready").status_code == 200
@@ -109,7 +111,9 @@ async def test_a_flushed_redis_gets_its_groups_back_without_a_restart(servers: D
             await shop.settled((await shop.order({"MUG": 1}, f"k-{number}"))["id"])
             with servers.valkey.client() as redis:
                 redis.flushall()
-        await anyio.sleep(1)
+        with anyio.fail_after(20):
+            while httpx2.get(f"{worker.url}/health/ready").json()["status"] != "ready":
+                await anyio.sleep(0.05)
         troubles = worker.log().count("loop waits for what it needs")
         last = await shop.settled((await shop.order({"MUG": 1}))["id"])
 
@@ -118,8 +122,13 @@ async def test_a_flushed_redis_gets_its_groups_back_without_a_restart(servers: D
     await servers.verify()
 
 
-async def test_a_frozen_worker_that_thaws_does_nothing_twice(servers: Deployment) -> None:
-    frozen = servers.start("worker", claim_idle_s="0.5", batch="5")
+async def test_a_frozen_worker_stops_nobody_and_does_nothing_twice_when_it_thaws(
+    servers: Deployment,
+) -> None:
+    # What a frozen worker has locked is free again when the database ends its transaction.
+    hasty = {"lock_timeout_s": "1", "statement_timeout_s": "2", "handler_timeout_s": "3"}
+    hasty |= {"idle_in_transaction_s": "4", "claim_idle_s": "0.5", "batch": "5"}
+    frozen = servers.start("worker", port=0, **hasty)
     api = servers.start("api")
     keys: list[str] = []
     async with Shop(api.url) as shop:
@@ -128,10 +137,8 @@ async def test_a_frozen_worker_that_thaws_does_nothing_twice(servers: Deployment
         os.kill(frozen.pid, signal.SIGSTOP)
         try:
             await keep_ordering(shop, keys, 80)
-            await anyio.to_thread.run_sync(
-                lambda: servers.start("worker", claim_idle_s="0.5", batch="5")
-            )
-            await anyio.sleep(1.5)
+            await anyio.to_thread.run_sync(lambda: servers.start("worker", port=0, **hasty))
+            await shop.all_settled()
         finally:
             os.kill(frozen.pid, signal.SIGCONT)
         await shop.all_settled()
@@ -172,3 +179,52 @@ def _break_the_relay(deployment: Deployment) -> None:
 
     with anyio.from_thread.start_blocking_portal() as portal:
         portal.call(rename)
+
+
+async def test_a_database_that_restarts_under_load_costs_no_order(
+    deploy: Callable[[str], Deployment], postgres: PostgresFixture
+) -> None:
+    servers = deploy("pg18")
+    worker, api = servers.start("worker"), servers.start("api")
+    keys: list[str] = []
+    async with Shop(api.url) as shop:
+        await shop.stock({"MUG": 10_000})
+
+        async def buy() -> None:
+            while len(keys) < 200:
+                keys.append(key := f"order-{len(keys)}")
+                while True:
+                    try:
+                        await shop.order({"MUG": 1}, key)
+                        break
+                    except httpx2.HTTPStatusError as refusal:
+                        if refusal.response.status_code != 503:
+                            raise
+                        await anyio.sleep(0.05)
+
+        async with anyio.create_task_group() as group:
+            for _ in range(4):
+                group.start_soon(buy)
+            for reached in (50, 100):
+                while len(keys) < reached:
+                    await anyio.sleep(0.005)
+                await anyio.to_thread.run_sync(postgres.restart, "pg18")
+        await shop.all_settled()
+
+        assert await shop.count(status="confirmed") == len(keys) == len(set(shop.orders))
+    await servers.verify()
+    assert "loop died" not in worker.log()
+
+
+async def test_two_databases_on_one_stream_are_refused(
+    deploy: Callable[[str], Deployment],
+) -> None:
+    ours, theirs = deploy("pg16"), deploy("pg18")
+    ours.start("worker")
+    environment = {**theirs.environment, "REDIS_URL": ours.environment["REDIS_URL"]}
+
+    done = run(["serve", "--port", "0"], theirs.directory, environment)
+
+    assert done.returncode == 1
+    assert "carries another database's events" in done.stderr
+    assert "Traceback" not in done.stderr

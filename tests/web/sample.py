@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.middleware import Middleware
 
 from app.bus.event import current_context
+from app.bus.subscriber import Subscriber
 from app.bus.supervise import LoopHealth
 from app.db import Database
 from app.errors import AppError
@@ -44,6 +45,7 @@ class Process:
 
     settings: Settings
     database: Database
+    subscribers: Sequence[Subscriber] = ()
     stream_ok: bool | None = True
     draining: bool = False
     loops: Sequence[LoopHealth] = field(default_factory=tuple)

@@ -2,7 +2,9 @@
 
 import httpx2
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
+from app.web.auth import Gate
 from tests.web.conftest import connected
 from tests.web.sample import Process, problem_of, settings
 
@@ -200,3 +202,38 @@ async def test_reading_is_not_changing(client: httpx2.AsyncClient) -> None:
 
     assert response.status_code == 200
     assert "access-control-allow-origin" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("server", "served"),
+    [
+        *[(("127.0.0.1", 80), True), (("::1", 80), True), (("/run/orderly.sock", None), True)],
+        *[(("192.0.2.1", 80), False), (("::ffff:192.0.2.1", 80), False)],
+    ],
+)
+async def test_open_mode_serves_this_machine_only_whoever_bound_the_socket(
+    server: tuple[str, int | None], *, served: bool
+) -> None:
+    reached: list[bool] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        del scope, receive, send
+        reached.append(True)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        del message
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/orders",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "server": server,
+    }
+    await Gate(inner, None)(scope, receive, send)
+
+    assert bool(reached) is served

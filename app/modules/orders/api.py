@@ -38,7 +38,9 @@ router = APIRouter(
     prefix="/v1", tags=["orders"], dependencies=[Depends(principal), Depends(known_parameters)]
 )
 
-_ETAG = re.compile(r'(?<!W/)"([0-9]{1,18})"')
+# RFC 9110: a list of entity tags. A weak one, or one that is no version of ours, matches nothing.
+_TAGS = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
+_VERSION = re.compile(r'(?<!W/)"([1-9][0-9]{0,17})"')
 
 
 def _etag(version: int) -> str:
@@ -51,7 +53,9 @@ def _versions(if_match: str | None) -> Collection[int] | None:
         return None
     if if_match.strip() == "*":
         return range(1, 2**63)
-    return {int(version) for version in _ETAG.findall(if_match)}
+    if not _TAGS.fullmatch(if_match):
+        return ()
+    return {int(version) for version in _VERSION.findall(if_match)}
 
 
 @router.put(

@@ -1,0 +1,223 @@
+"""Leases on due rows: a claim counts the attempt before it is made, and ends by itself.
+
+The database's clock decides when a row is ripe and when a claim has run out.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Uuid,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bus.delivery import PARKED_S, UNFINISHED_LIMIT, Reason
+from app.bus.sql import later, now, rows
+from app.bus.tables import delivery, outbox
+
+# Spelled out and not bound, so that both databases see that the partial indexes fit.
+_IS_DUE = delivery.c.state == literal_column("'due'")
+_IS_PARKED = delivery.c.reason == literal_column("'parked'")
+_IS_SUSPECT = delivery.c.unfinished > literal_column("0")
+_IS_WORN = delivery.c.unfinished >= literal_column(str(UNFINISHED_LIMIT))
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A due row as it was claimed: its attempts tell this claim from every later one."""
+
+    event_id: UUID
+    attempts: int
+    envelope: str
+    reason: str
+
+
+async def claim(  # noqa: PLR0913 - what, how many, for how long
+    session: AsyncSession,
+    subscriber: str,
+    types: Collection[str],
+    *,
+    limit: int,
+    lease_s: float,
+    suspects: bool,
+) -> list[Due]:
+    """Take rows whose time has come, of types this build can run, and count the attempt.
+
+    To be committed before they run, so that an attempt that kills the process counts. Suspects
+    are rows with an attempt that never came back; run them alone. Rows another worker is taking
+    are passed over; a claim that is not finished in lease_s is anybody's again.
+    """
+    ripe = (
+        select(delivery.c.subscriber, delivery.c.event_id)
+        .join(outbox, outbox.c.event_id == delivery.c.event_id)
+        .where(
+            delivery.c.subscriber == subscriber,
+            _IS_DUE,
+            delivery.c.next_attempt_at <= now(),
+            _IS_SUSPECT & ~_IS_WORN if suspects else delivery.c.unfinished == 0,
+            outbox.c.type.in_(sorted(types)),
+        )
+        # By the index alone: a second key would sort all that became due at once, page by page.
+        .order_by(delivery.c.next_attempt_at)
+        .limit(limit)
+        .with_for_update(of=delivery, skip_locked=True)
+        # As a plain subquery PostgreSQL may run it more than once, and so take more than limit.
+        .cte("ripe")
+    )
+    taken = await session.execute(
+        update(delivery)
+        .where(tuple_(delivery.c.subscriber, delivery.c.event_id).in_(select(ripe)))
+        .values(
+            attempts=delivery.c.attempts + 1,
+            unfinished=delivery.c.unfinished + 1,
+            next_attempt_at=later(lease_s),
+            updated_at=now(),
+        )
+        .returning(delivery.c.event_id, delivery.c.attempts)
+    )
+    return await _opened(session, subscriber, {row.event_id: row.attempts for row in taken})
+
+
+async def _opened(
+    session: AsyncSession, subscriber: str, attempts: Mapping[UUID, int]
+) -> list[Due]:
+    """Return claimed rows with their events, in the order these were committed."""
+    if not attempts:
+        return []
+    given = rows(session, event_id=(Uuid(), list(attempts)))
+    found = await session.execute(
+        select(
+            outbox.c.event_id,
+            func.coalesce(delivery.c.envelope, outbox.c.envelope),
+            delivery.c.reason,
+        )
+        .join(delivery, delivery.c.event_id == outbox.c.event_id)
+        .where(
+            delivery.c.subscriber == subscriber, delivery.c.event_id.in_(select(given.c.event_id))
+        )
+        .order_by(outbox.c.position)
+    )
+    return [
+        Due(event_id, attempts[event_id], envelope, reason) for event_id, envelope, reason in found
+    ]
+
+
+async def lock(
+    session: AsyncSession, subscriber: str, claimed: Mapping[UUID, int]
+) -> dict[UUID, Reason]:
+    """Lock the rows that are still as this claim left them, and return why each is there.
+
+    A row that somebody claimed again, finished or discarded since is not among them.
+    """
+    found = await session.execute(
+        select(delivery.c.event_id, delivery.c.reason)
+        .where(delivery.c.subscriber == subscriber, _IS_DUE, *_as_claimed(session, claimed))
+        .order_by(delivery.c.event_id)
+        .with_for_update(of=delivery)
+    )
+    return {event_id: Reason(reason) for event_id, reason in found}
+
+
+async def finish(session: AsyncSession, subscriber: str, event_ids: Collection[UUID]) -> None:
+    """Remove rows whose effects this transaction commits."""
+    given = rows(session, event_id=(Uuid(), sorted(event_ids)))
+    await session.execute(
+        delete(delivery).where(
+            delivery.c.subscriber == subscriber, delivery.c.event_id.in_(select(given.c.event_id))
+        )
+    )
+
+
+async def hand_back(session: AsyncSession, subscriber: str, claimed: Mapping[UUID, int]) -> None:
+    """Undo a claim whose rows could not be tried: it was no attempt, and they are ripe again.
+
+    Rows that got their verdict meanwhile keep it.
+    """
+    await session.execute(
+        update(delivery)
+        .where(
+            delivery.c.subscriber == subscriber,
+            _IS_DUE,
+            _IS_SUSPECT,
+            *_as_claimed(session, claimed),
+        )
+        .values(
+            attempts=delivery.c.attempts - 1,
+            unfinished=delivery.c.unfinished - 1,
+            next_attempt_at=now(),
+            updated_at=now(),
+        )
+    )
+
+
+async def hopeless(
+    session: AsyncSession, subscriber: str, types: Collection[str], limit: int
+) -> list[Due]:
+    """Return ripe rows that nobody will ever finish.
+
+    Those whose attempts keep ending without a verdict, and those parked for too long that nobody
+    ever tried, and that this build, which handles types, cannot try either.
+    """
+    found = await session.execute(
+        select(
+            delivery.c.event_id,
+            delivery.c.attempts,
+            func.coalesce(delivery.c.envelope, outbox.c.envelope),
+            delivery.c.reason,
+        )
+        .join(outbox, outbox.c.event_id == delivery.c.event_id)
+        .where(
+            delivery.c.subscriber == subscriber,
+            _IS_DUE,
+            or_(_IS_SUSPECT, _IS_PARKED),  # the words of the partial index, for SQLite
+            delivery.c.next_attempt_at <= now(),
+            or_(
+                _IS_WORN,
+                _IS_PARKED
+                & (delivery.c.attempts == 0)
+                & (delivery.c.created_at <= later(-PARKED_S))
+                & outbox.c.type.not_in(sorted(types)),
+            ),
+        )
+        .order_by(delivery.c.next_attempt_at)
+        .limit(limit)
+    )
+    return [Due(*row) for row in found]
+
+
+def _as_claimed(session: AsyncSession, claimed: Mapping[UUID, int]) -> list[ColumnElement[bool]]:
+    ids = sorted(claimed)
+    given = rows(
+        session,
+        event_id=(Uuid(), ids),
+        attempts=(Integer(), [claimed[event_id] for event_id in ids]),
+    )
+    row = tuple_(delivery.c.event_id, delivery.c.attempts)
+    # Not a join: both databases may take it for few rows, and compare each with each.
+    return [
+        delivery.c.event_id.in_(select(given.c.event_id)),
+        row.in_(select(given.c.event_id, given.c.attempts)),
+    ]
+
+
+async def expire(session: AsyncSession, subscriber: str) -> None:
+    """End every claim of this subscriber's rows; the attempts they counted stay counted."""
+    await session.execute(
+        update(delivery)
+        .where(
+            delivery.c.subscriber == subscriber,
+            _IS_DUE,
+            delivery.c.unfinished > 0,
+        )
+        .values(next_attempt_at=now())
+    )

@@ -1,0 +1,82 @@
+"""Where deliveries come from decides who may run them and what success removes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bus import delivery as owed
+from app.bus import inbox, lease
+from app.bus.delivery import Reason, Verdict
+from app.bus.event import Event
+from app.bus.subscriber import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An event, the handler it goes to, and how many attempts this one makes."""
+
+    event: Event
+    handler: Handler
+    attempts: int = 1
+
+
+class Source(Protocol):
+    """What a transaction does before and after handlers run."""
+
+    async def claim(self, session: AsyncSession, attempts: Mapping[UUID, int]) -> set[UUID]:
+        """Take the inbox keys and return the events that may run in this transaction."""
+
+    async def settle(self, session: AsyncSession, failed: Mapping[UUID, Verdict]) -> None:
+        """Write what became of the events claimed in this transaction; the others succeeded."""
+
+
+class FromStream:
+    """Deliveries the stream carries: an event runs when its inbox row is its first row."""
+
+    def __init__(self, subscriber: str) -> None:
+        self._subscriber = subscriber
+
+    async def claim(self, session: AsyncSession, attempts: Mapping[UUID, int]) -> set[UUID]:
+        """Take the keys; an event whose delivery row the database keeps gives its key back."""
+        new = await inbox.claim(session, self._subscriber, attempts)
+        if not new:
+            return new
+        # Asked after the insert, which may have waited for a twin that failed and said so here.
+        held_back = await owed.held_back(session, self._subscriber, new)
+        if held_back:
+            await inbox.release(session, self._subscriber, held_back)
+        return new - held_back
+
+    async def settle(self, session: AsyncSession, failed: Mapping[UUID, Verdict]) -> None:
+        """Write the failures as rows, in place of their inbox rows."""
+        if failed:
+            await inbox.release(session, self._subscriber, failed)
+            await owed.record(session, self._subscriber, list(failed.values()))
+
+
+class FromDatabase:
+    """Deliveries of due rows: the row, as it was claimed, is the right to run the event once."""
+
+    def __init__(self, subscriber: str) -> None:
+        self._subscriber = subscriber
+        self._inserted: set[UUID] = set()
+        self._locked: set[UUID] = set()
+
+    async def claim(self, session: AsyncSession, attempts: Mapping[UUID, int]) -> set[UUID]:
+        """Lock the rows, then take the keys; what was handled meanwhile runs for a replay only."""
+        reasons = await lease.lock(session, self._subscriber, attempts)
+        self._locked = set(reasons)
+        self._inserted = await inbox.take(session, self._subscriber, reasons)
+        replays = {event_id for event_id, reason in reasons.items() if reason is Reason.REPLAY}
+        return self._inserted | replays
+
+    async def settle(self, session: AsyncSession, failed: Mapping[UUID, Verdict]) -> None:
+        """Remove the rows that are done with, and write the failures into theirs."""
+        if done := self._locked - set(failed):
+            await lease.finish(session, self._subscriber, done)
+        if failed:
+            await inbox.release(session, self._subscriber, self._inserted & set(failed))
+            await owed.record(session, self._subscriber, list(failed.values()))

@@ -1,0 +1,290 @@
+"""The REST API of operators: dead letters, redrive, replay and fill, over the bus's functions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Annotated, ClassVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bus import action as actions
+from app.bus import dead_letters
+from app.bus.action import Action, NoActionError
+from app.bus.dead_letters import Filter, NoDeliveryError, NotGivenUpError
+from app.bus.delivery import State
+from app.bus.dry_run import dry_run
+from app.bus.mend import UnfitDataError
+from app.bus.redrive import NotHandledHereError, discard, redrive, redrive_all
+from app.bus.replay import NoSubscriberError, fill, replay
+from app.errors import AppError
+from app.web.auth import Principal, principal
+from app.web.fields import Page
+from app.web.idempotency import KEYED, Reply, once
+from app.web.limits import known_parameters
+from app.web.ops_schemas import (
+    ActionView,
+    DeadLetterSummary,
+    DeadLetterView,
+    Discard,
+    DryRunView,
+    ErrorType,
+    Fill,
+    GroupView,
+    Matching,
+    Moment,
+    ProgressView,
+    RedriveMany,
+    RedrivenView,
+    RedriveOne,
+    Replay,
+    SubscriberName,
+    TypeName,
+)
+from app.web.paging import InvalidCursorError, PagingDep
+from app.web.problem import field_problem, validation_failed
+from app.web.state import DatabaseDep, RuntimeDep
+
+router = APIRouter(
+    prefix="/v1/ops", tags=["ops"], dependencies=[Depends(principal), Depends(known_parameters)]
+)
+
+
+class NotFoundError(AppError):
+    """There is no such delivery, action or subscriber."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.NOT_FOUND
+    code: ClassVar[str] = "not_found"
+    title: ClassVar[str] = "Not found"
+
+
+class NotDeadError(AppError):
+    """The delivery is not in a state that allows this."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
+    code: ClassVar[str] = "not_dead"
+    title: ClassVar[str] = "Not a dead letter"
+
+
+class NoHandlerError(AppError):
+    """The process that was asked has no handler for the event."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
+    code: ClassVar[str] = "no_handler"
+    title: ClassVar[str] = "No handler in this process"
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Say to a client what the bus refused."""
+    try:
+        yield
+    except (NoDeliveryError, NoActionError, NoSubscriberError) as error:
+        raise NotFoundError(str(error)) from error
+    except NotGivenUpError as error:
+        raise NotDeadError(str(error)) from error
+    except NotHandledHereError as error:
+        raise NoHandlerError(str(error)) from error
+    except UnfitDataError as error:
+        raise validation_failed(
+            [
+                field_problem("body", ("data", *one.path), one.code, one.detail)
+                for one in error.misfits
+            ]
+        ) from error
+
+
+async def filtered(  # noqa: PLR0913, PLR0917 - one parameter per filter
+    state: Annotated[State, Query()] = State.DEAD,
+    subscriber: Annotated[SubscriberName | None, Query()] = None,
+    type: Annotated[TypeName | None, Query()] = None,  # noqa: A002 - its name on the wire
+    error_type: Annotated[ErrorType | None, Query()] = None,
+    since: Annotated[Moment | None, Query(description="Changed then or later.")] = None,
+    until: Annotated[Moment | None, Query(description="Changed before.")] = None,
+) -> Filter:
+    """Read the filters of a list."""
+    return Filter(
+        state=state,
+        subscriber=subscriber,
+        type=type,
+        error_type=error_type,
+        since=since,
+        until=until,
+    )
+
+
+FilterDep = Annotated[Filter, Depends(filtered)]
+
+
+def _uuid(part: str | int) -> UUID:
+    try:
+        return UUID(str(part))
+    except ValueError as error:
+        msg = "The cursor is not one this list returned; begin without it."
+        raise InvalidCursorError(msg) from error
+
+
+@router.get("/dead-letters", summary="List dead letters")
+async def get_dead_letters(
+    paging: PagingDep, wanted: FilterDep, database: DatabaseDep
+) -> Page[DeadLetterSummary]:
+    """Return deliveries that were given up, the newest event first; with `state`, the others."""
+    filters = wanted.described()
+    after = paging.after(filters, str, str)
+    before = None if after is None else (_uuid(after[0]), str(after[1]))
+    async with database.read() as session:
+        found = await dead_letters.page_of_letters(
+            session, wanted, before=before, limit=paging.limit + 1
+        )
+    views = [DeadLetterSummary.of(one) for one in found]
+    return paging.page(views, filters, lambda one: (str(one.event_id), one.subscriber))
+
+
+@router.get("/dead-letters/groups", summary="Count dead letters by what went wrong")
+async def get_groups(
+    paging: PagingDep, wanted: FilterDep, database: DatabaseDep
+) -> Page[GroupView]:
+    """Return how many there are by subscriber, type and error, with the first and last time."""
+    filters = wanted.described()
+    key = paging.after(filters, str, str, str)
+    after = None if key is None else (str(key[0]), str(key[1]), str(key[2]))
+    async with database.read() as session:
+        found = await dead_letters.page_of_groups(
+            session, wanted, after=after, limit=paging.limit + 1
+        )
+    views = [GroupView.model_validate(group) for group in found]
+    return paging.page(views, filters, lambda one: (one.subscriber, one.type, one.error_type))
+
+
+@router.get("/dead-letters/{subscriber}/{event_id}", summary="Get a dead letter")
+async def get_dead_letter(
+    subscriber: SubscriberName, event_id: UUID, database: DatabaseDep
+) -> DeadLetterView:
+    """Return a delivery with its event, its error, and what an operator changed in it."""
+    with refusals():
+        async with database.read() as session:
+            return DeadLetterView.of(await dead_letters.letter(session, subscriber, event_id))
+
+
+@router.post("/dead-letters/{subscriber}/{event_id}/redrive", summary="Redrive a dead letter")
+async def post_redrive(
+    subscriber: SubscriberName,
+    event_id: UUID,
+    who: Principal,
+    runtime: RuntimeDep,
+    asked: RedriveOne | None = None,
+) -> RedrivenView | DryRunView:
+    """Run it now and say what happened, or with `dry_run` what would happen.
+
+    `data` replaces the event's data, and must fit its class; id, type, time and subject stay. What
+    was discarded can be redriven as well.
+    """
+    asked = asked or RedriveOne()
+    database, known = runtime.database, runtime.subscribers
+    with refusals():
+        if asked.dry_run:
+            told = await dry_run(database, known, subscriber, event_id, data=asked.data)
+            return DryRunView.of(told)
+        redriven = await redrive(database, known, subscriber, event_id, who=who, data=asked.data)
+        return RedrivenView.of(redriven)
+
+
+@router.post(
+    "/dead-letters/{subscriber}/{event_id}/discard",
+    response_model=ActionView,
+    openapi_extra=KEYED,
+    summary="Discard a dead letter",
+)
+async def post_discard(
+    subscriber: SubscriberName, event_id: UUID, who: Principal, asked: Discard, request: Request
+) -> Response:
+    """Waive it for a reason, which is kept. A redrive takes this back."""
+
+    async def work(session: AsyncSession) -> Reply:
+        with refusals():
+            done = await discard(session, subscriber, event_id, who=who, reason=asked.reason)
+        return Reply(status=HTTPStatus.OK, body=ActionView.of(done))
+
+    return await once(request, asked, work)
+
+
+@router.post(
+    "/dead-letters/redrive",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=ActionView,
+    responses={HTTPStatus.OK: {"model": Matching, "description": "With `dry_run`: the count."}},
+    openapi_extra=KEYED,
+    summary="Redrive many dead letters",
+)
+async def post_redrive_many(who: Principal, asked: RedriveMany, request: Request) -> Response:
+    """Make all that match due at once; the workers run them, and the action tells how far."""
+
+    async def work(session: AsyncSession) -> Reply:
+        if asked.dry_run:
+            total = await dead_letters.count(session, asked.wanted)
+            return Reply(status=HTTPStatus.OK, body=Matching(total=total))
+        return _accepted(await redrive_all(session, asked.wanted, who=who))
+
+    return await once(request, asked, work)
+
+
+@router.post(
+    "/replay",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=ActionView,
+    openapi_extra=KEYED,
+    summary="Replay history for a subscriber",
+)
+async def post_replay(who: Principal, asked: Replay, request: Request) -> Response:
+    """Have a subscriber handle again what it handled of a part of history: once more each."""
+
+    async def work(session: AsyncSession) -> Reply:
+        with refusals():
+            return _accepted(await replay(session, asked.subscriber, asked.span, who=who))
+
+    return await once(request, asked, work)
+
+
+@router.post(
+    "/fill",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=ActionView,
+    openapi_extra=KEYED,
+    summary="Give a subscriber the history from before it came",
+)
+async def post_fill(who: Principal, asked: Fill, request: Request) -> Response:
+    """Have a subscriber handle all retained events of its types from before it registered."""
+
+    async def work(session: AsyncSession) -> Reply:
+        with refusals():
+            return _accepted(await fill(session, asked.subscriber, who=who))
+
+    return await once(request, asked, work)
+
+
+def _accepted(done: Action) -> Reply:
+    return Reply(
+        status=HTTPStatus.ACCEPTED,
+        body=ActionView.of(done),
+        headers={"Location": f"/v1/ops/actions/{done.id}"},
+    )
+
+
+@router.get("/actions", summary="List what operators did")
+async def get_actions(paging: PagingDep, database: DatabaseDep) -> Page[ActionView]:
+    """Return actions, the newest first."""
+    after = paging.after({}, str)
+    async with database.read() as session:
+        found = await actions.page_of_actions(
+            session, before=None if after is None else _uuid(after[0]), limit=paging.limit + 1
+        )
+    return paging.page([ActionView.of(one) for one in found], {}, lambda one: (str(one.id),))
+
+
+@router.get("/actions/{action_id}", summary="Get an action and how far it is")
+async def get_action(action_id: UUID, database: DatabaseDep) -> ProgressView:
+    """Return an action, and its deliveries that have not succeeded by state."""
+    with refusals():
+        async with database.read() as session:
+            return ProgressView.at(await actions.progress(session, action_id))

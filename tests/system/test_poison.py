@@ -1,0 +1,85 @@
+"""Poison that kills the process: three lives at most, and the neighbours lose nothing."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from app.bus import inbox
+from app.bus.delivery import DeadLettered
+from app.bus.stream import Stream
+from app.db import Database
+from tests.bus.owing import published
+from tests.bus.sample import Rang, delivery_rows, handled_count, relay_all, ring
+from tests.system import poison_worker
+from tests.system.orderly import clean_environment
+from tests.system.poison_worker import KILLED, POISON, fatal_ears
+from tests.valkey import ValkeyServer
+
+LIVES = 12
+
+
+@contextmanager
+def worker(*words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a worker in a process of its own for the length of the block."""
+    process = subprocess.Popen(
+        [sys.executable, Path(poison_worker.__file__), *words], env=clean_environment({})
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("closed_database", "kind", "name", "poisons"),
+    [
+        ("sqlite", "single", "always-the-same", 2),
+        ("pg16", "batch", "always-the-same", 1),
+        ("pg18", "single", "new-each-time", 2),
+    ],
+    indirect=["closed_database"],
+)
+async def test_poison_that_kills_is_a_dead_letter_after_three_lives(
+    database: Database, valkey: ValkeyServer, kind: str, name: str, poisons: int
+) -> None:
+    prefix = f"test-{uuid4().hex}"
+    events = [Rang(bell="a") for _ in range(25)]
+    for place in range(poisons):
+        events[3 + 4 * place] = Rang(bell=POISON)
+    async with database.write() as session:
+        await inbox.subscribe(session, [fatal_ears(batch=kind == "batch")])
+    await ring(database, *events)
+    stream = Stream(valkey.url, prefix=prefix)
+    await relay_all(database, stream)
+    await stream.close()
+    database_url = database.writer.url.render_as_string(hide_password=False)
+
+    async def settled() -> bool:
+        dead = [row for row in await delivery_rows(database) if row.state == "dead"]
+        return len(dead) == poisons and await handled_count(database, "ears") == 25 - poisons
+
+    kills, deadline = 0, time.monotonic() + 60
+    while not await settled() and kills < LIVES:
+        consumer = name if name == "always-the-same" else f"worker-{kills}"
+        with worker(database_url, valkey.url, prefix, consumer, kind) as process:
+            while process.poll() is None and not await settled():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)  # noqa: ASYNC251 - the worker is another process
+            if process.returncode is not None:
+                assert process.returncode == KILLED
+                kills += 1
+
+    rows = await delivery_rows(database)
+    assert {row.event_id for row in rows} == {one.id for one in events if one.bell == POISON}
+    assert {(row.state, row.error_type) for row in rows} == {("dead", "Unfinished")}
+    # The batch that holds them all dies twice; after that each poison kills alone, once.
+    assert kills == 2 + poisons
+    assert await handled_count(database, "effects") == 25 - poisons
+    assert len(await published(database, DeadLettered)) == poisons
