@@ -63,17 +63,6 @@ async def take(session: AsyncSession, subscriber: str, event_ids: Collection[UUI
     return set(inserted)
 
 
-async def handled(session: AsyncSession, subscriber: str, event_ids: Iterable[UUID]) -> set[UUID]:
-    """Return which of these events have an inbox row."""
-    given = rows(session, event_id=(Uuid(), list(event_ids)))
-    found = await session.scalars(
-        select(inbox.c.event_id)
-        .join(given, inbox.c.event_id == given.c.event_id)
-        .where(inbox.c.subscriber == subscriber)
-    )
-    return set(found)
-
-
 async def release(session: AsyncSession, subscriber: str, event_ids: Iterable[UUID]) -> None:
     """Take back the rows of events that failed, in the transaction that claimed them."""
     given = rows(session, event_id=(Uuid(), sorted(event_ids)))

@@ -28,7 +28,7 @@ from app.bus.sql import code, dialect_of, later, rows, upsert
 from app.bus.tables import delivery, inbox, outbox, settled, subscription
 
 # One reconciler at a time per database; the number only has to differ from other advisory locks.
-_LOCK = 0x0EDE_0002
+_LOCK = 0x0EDE_0003
 
 
 @dataclass(frozen=True, slots=True)

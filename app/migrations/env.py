@@ -61,9 +61,7 @@ if context.is_offline_mode():
     raise SystemExit("orderly: migrations look at the database, so --sql cannot print them.")
 # Files are read now, so that nothing blocks once an event loop runs.
 list(context.script.walk_revisions())
-if (given := context.config.attributes.get("connection")) is not None:
-    _run(given)
-elif (known := context.config.attributes.get("settings")) is not None:
+if (known := context.config.attributes.get("settings")) is not None:
     anyio.run(_run_in_and_close, _database(known))
 else:
     anyio.run(_run_from_command_line)

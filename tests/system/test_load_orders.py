@@ -23,7 +23,11 @@ def load(deployment: Deployment, url: str, *options: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("stock", [None, 3])
+@pytest.mark.parametrize(
+    ("either", "stock"),
+    [("embedded", None), ("embedded", 3), ("pg18", None)],
+    indirect=["either"],
+)
 async def test_a_shops_export_is_loaded_once_however_often_it_is_sent(
     either: Deployment, stock: int | None
 ) -> None:

@@ -144,7 +144,11 @@ def test_a_subscriber_nobody_has_is_named(servers: Deployment) -> None:
     assert "'shipping', and this build has inventory, orders" in sentence
 
 
-@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("either", "with_signal"),
+    [("embedded", signal.SIGINT), ("embedded", signal.SIGTERM), ("pg18", signal.SIGTERM)],
+    indirect=["either"],
+)
 async def test_a_stop_drains_and_takes_less_than_five_seconds(
     either: Deployment, with_signal: signal.Signals
 ) -> None:
