@@ -28,7 +28,7 @@ HELP = """\
 Usage: python3 dev.py WORD [ARGUMENTS]
 
   run      start Orderly (the same as: serve)
-  test     run the tests; arguments go to pytest
+  test     run the tests; arguments go to pytest, such as --every-postgres
   faults   attack both deployments for --minutes N --seed S, then check what survived
   lint     check format, lint, types and the import rules
   check    lint, then test

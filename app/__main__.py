@@ -1,50 +1,50 @@
 """`python -m app`: the command line."""
 
+import gc
 import sys
-
-import typer
-from sqlalchemy.exc import SQLAlchemyError
-
-from app.bus.errors import StreamError
-from app.cli.dead_letters import dead_letters
-from app.cli.load_orders import load_orders
-from app.cli.migrate import migrate
-from app.cli.replay import fill, replay
-from app.cli.serve import serve
-from app.cli.settings import settings
-from app.cli.verify import verify
-from app.errors import StartupError
-
-cli = typer.Typer(
-    help="Orderly: an order and inventory backend that never loses an event.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-cli.command()(serve)
-cli.command()(migrate)
-cli.command()(verify)
-cli.command()(settings)
-cli.command("load-orders")(load_orders)
-cli.add_typer(dead_letters, name="dead-letters", no_args_is_help=True)
-cli.command()(replay)
-cli.command()(fill)
 
 
 def main() -> None:
     """Run a command; what cannot be started is one sentence and exit code 1."""
     try:
-        cli()
-    except StartupError as error:
-        sys.stderr.write(f"orderly: {error}\n")
-        sys.exit(1)
-    except (OSError, SQLAlchemyError, StreamError) as error:
-        # What a machine or a server refuses is the operator's to mend, and a traceback no help.
-        reason = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0]
-        sys.stderr.write(f"orderly: {type(error).__name__}: {reason}\n")
-        sys.exit(1)
+        _run()
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        sys.stderr.write(f"orderly: {reason}\n")
+        sys.exit(1)
+
+
+def _run() -> None:
+    # What a start imports stays: searching it for garbage, now and at the end, costs a third.
+    gc.disable()
+    # Not at the top, so that Ctrl-C is no traceback while imports last.
+    from app.cli.commands import commands  # noqa: PLC0415
+
+    cli = commands(*sys.argv[1:2])
+    gc.freeze()
+    gc.enable()
+    cli()
+
+
+def _reason(error: Exception) -> str | None:
+    """Return the sentence for an error that is the operator's to mend; None for a bug."""
+    # Not at the top: most commands need no database.
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    from app.bus.errors import StreamError  # noqa: PLC0415
+    from app.errors import StartupError  # noqa: PLC0415
+
+    if isinstance(error, StartupError):
+        return str(error)
+    if isinstance(error, OSError | SQLAlchemyError | StreamError):
+        # What a machine or a server refuses; a traceback is no help.
+        line = (str(getattr(error, "orig", None) or error).splitlines() or [""])[0]
+        return f"{type(error).__name__}: {line}"
+    return None
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from app.bus.retention import Forget
 from app.errors import StartupError
 from app.modules.inventory.api import router as inventory_router
 from app.modules.inventory.handlers import subscriber as inventory_subscriber
@@ -17,7 +19,7 @@ from app.modules.orders.handlers import subscriber as orders_subscriber
 from app.runtime import open_runtime
 from app.settings import VERSION, Settings, load_settings
 from app.telemetry import configure_logging
-from app.web import docs, health, openapi, ops, problem
+from app.web import docs, health, idempotency, openapi, ops, ops_subscribers, problem
 from app.web.auth import Gate
 from app.web.context import Head, RequestContext
 from app.web.limits import BodyLimit
@@ -25,6 +27,11 @@ from app.web.problem import Failures
 
 ROUTERS = (orders_router, inventory_router)
 SUBSCRIBERS = (orders_subscriber, inventory_subscriber)
+
+
+def forgotten(settings: Settings) -> list[Forget]:
+    """Return what the loops are to forget in time."""
+    return [partial(idempotency.forget, hours=settings.idempotency_hours)]
 
 
 def end_process() -> None:
@@ -38,7 +45,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     configure_logging(settings)
     try:
-        runtime = open_runtime(settings, SUBSCRIBERS, end_process)
+        runtime = open_runtime(settings, SUBSCRIBERS, end_process, forget=forgotten(settings))
         app.state.runtime = await runtime.__aenter__()
     except StartupError as error:
         # Raised further, the server would print a traceback around the one sentence.
@@ -79,7 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problem.install(app)
     app.include_router(health.router)
     if settings.has_api:
-        for router in (*ROUTERS, ops.router):
+        for router in (*ROUTERS, ops.router, ops_subscribers.router):
             app.include_router(router)
         docs.install(app)
         openapi.install(app)

@@ -21,7 +21,8 @@ from app.bus.handling import Handling
 from app.bus.preflight import Preflight
 from app.bus.reconcile import Reconcile, ReconcilePolicy
 from app.bus.relay import Relay
-from app.bus.retention import Retention, RetentionPolicy
+from app.bus.retention import Forget, Retention, RetentionPolicy
+from app.bus.solitude import Solitude
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Loop, LoopHealth, Supervisor
@@ -72,9 +73,12 @@ async def open_runtime(
     subscribers: Sequence[Subscriber],
     on_death: Callable[[], None],
     *,
+    forget: Sequence[Forget] = (),
     migrate: bool = False,
 ) -> AsyncIterator[Runtime]:
     """Start engines and loops, yield, then drain and stop them.
+
+    The loops also forget what modules keep for a time only.
 
     Raises StartupError, before anything is yielded, when something the configuration names is not
     there or not fit. on_death is called when a loop dies of a bug.
@@ -90,6 +94,13 @@ async def open_runtime(
         if settings.has_loops:
             await _reach(stream)
             await _join(database, stream, subscribers)
+            keep = RetentionPolicy(days=settings.retention_days)
+            loops.append(Retention(database, keep, forget))
+        else:
+            # Workers of an older build pass over a type that nobody registered; in a rolling
+            # deploy this process may publish one before the first worker of its own build.
+            async with database.write() as session:
+                await inbox.subscribe(session, subscribers)
         loops += _loops(settings, subscribers, database, stream, wake_up)
         supervisor = Supervisor(loops, on_death)
         runtime = Runtime(settings, database, stream, supervisor, subscribers)
@@ -229,7 +240,7 @@ def _loops(
         loops.append(WakeUpReceiver(stream, wake_up))
     room = Room(settings.stream_cap)
     loops += [Relay(database, stream, wake_up, room=room), Trim(database, stream, room)]
-    loops += [Preflight(stream), Retention(database, RetentionPolicy(days=settings.retention_days))]
+    loops.append(Preflight(stream))
     after_s = settings.reconcile_after_s
     recheck = ReconcilePolicy(after_s=after_s, every_s=min(5.0, max(0.1, after_s / 3)))
     loops.append(Reconcile(database, stream, recheck))
@@ -239,11 +250,22 @@ def _loops(
         handler_timeout_s=settings.handler_timeout_s,
     )
     name = consumer_name(settings)
-    due = DuePolicy(lease_s=settings.idle_in_transaction_s + 5, alone=settings.embedded)
+    due = DuePolicy(lease_s=settings.timeouts.lease_s, alone=settings.embedded)
+    solitude = Solitude()
     for subscriber in chosen(settings, subscribers):
         handling = Handling(database, subscriber, timeout_s=settings.handler_timeout_s)
-        loops.append(Consumer(database, stream, subscriber, name, policy))
-        loops.append(DueDeliveries(database, subscriber, handling, due))
+        consumer = Consumer(database, stream, subscriber, name, policy, solitude=solitude)
+        loops.append(consumer)
+        loops.append(
+            DueDeliveries(
+                database,
+                subscriber,
+                handling,
+                due,
+                backlog=consumer.backlog,
+                solitude=solitude,
+            )
+        )
     return loops
 
 

@@ -1,23 +1,27 @@
 """Whether the database's schema is the one this code was written for, and how to make it so."""
 
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
 
 from app.db import Database
 from app.errors import StartupError
 from app.settings import Settings
 
+# Alembic takes as long to import as the database does, and most starts find nothing to migrate.
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def alembic_config(settings: Settings) -> Config:
+def alembic_config(settings: Settings) -> "Config":
     """Return the configuration with which alembic runs our migrations on settings' database."""
+    from alembic.config import Config  # noqa: PLC0415  # see above
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")
@@ -30,7 +34,7 @@ async def migrate(settings: Settings) -> None:
 
     Safe to run twice and from two places at once: on PostgreSQL the second waits for the first.
     """
-    await anyio.to_thread.run_sync(partial(command.upgrade, alembic_config(settings), "head"))
+    await anyio.to_thread.run_sync(_upgrade, settings)
 
 
 async def require_current(database: Database) -> None:
@@ -57,6 +61,12 @@ async def ensure_current(settings: Settings, database: Database) -> None:
         await migrate(settings)
 
 
+def _upgrade(settings: Settings) -> None:
+    from alembic import command  # noqa: PLC0415  # see above
+
+    command.upgrade(alembic_config(settings), "head")
+
+
 def _refuse_newer(current: str | None, known: frozenset[str]) -> None:
     if current is not None and current not in known:
         msg = (
@@ -68,14 +78,18 @@ def _refuse_newer(current: str | None, known: frozenset[str]) -> None:
 
 async def _current_revision(database: Database) -> str | None:
     async with database.reader.connect() as connection:
-        return await connection.run_sync(
-            lambda sync: MigrationContext.configure(sync).get_current_revision()
-        )
+        return await connection.run_sync(_stored_revision)
+
+
+def _stored_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 @cache
 def _revisions() -> tuple[frozenset[str], str]:
-    """Return every revision this code knows, and the last one."""
-    script = ScriptDirectory(str(_MIGRATIONS))
-    revisions = [revision.revision for revision in script.walk_revisions()]
-    return frozenset(revisions), revisions[0]
+    """Return every revision this code knows, and the last one, as the files are named."""
+    revisions = sorted(path.name.partition("_")[0] for path in _MIGRATIONS.glob("versions/*_*.py"))
+    return frozenset(revisions), revisions[-1]

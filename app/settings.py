@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         default=False, description="Refuse state-changing POSTs without an Idempotency-Key."
     )
     drain_s: float = Field(4.0, gt=0, description="Seconds a stop may take to finish work in hand.")
+    drain_notice_s: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds an API still serves after SIGTERM, readiness at 503, for balancers.",
+    )
 
     @field_validator("subscribers", mode="before")
     @classmethod

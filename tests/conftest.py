@@ -1,5 +1,6 @@
 """Fixtures: every database and every stream engine, real."""
 
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +22,11 @@ from tests.valkey import ValkeyServer
 
 POSTGRES = ("pg16", "pg18")
 
+# By the fixture that a test asks for. What 16 takes, 18 takes too, and the whole program runs on
+# 18; so each version sees every statement, and what is about the SQL itself is marked to run on
+# both. One test named by hand runs wherever its name says, and --every-postgres is all on all.
+_SELECTED = {"closed_database": ("sqlite", "pg16"), "deployment": ("embedded", "pg18")}
+
 _SEEDED = {"locations", "log_head"}
 assert main.ROUTERS  # imported for the tables its modules declare
 _TABLES = {*bus_tables.metadata.tables, *db.Base.metadata.tables}
@@ -35,6 +41,33 @@ DO $$ BEGIN
     UPDATE log_head SET position = 0;
 END $$
 """  # noqa: S608 - names from our own metadata
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-postgres", action="store_true", help="every test on PostgreSQL 16 and on 18"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on each kind of database or deployment, unless it names its own."""
+    every = (
+        metafunc.config.getoption("every_postgres")
+        or metafunc.definition.get_closest_marker("every_postgres")
+        or "[" in "".join(metafunc.config.args)
+    )
+    named = "".join(str(mark.args[0]) for mark in metafunc.definition.iter_markers("parametrize"))
+    for fixture, selected in _SELECTED.items():
+        if fixture in metafunc.fixturenames and fixture not in named:
+            kinds = (selected[0], *POSTGRES) if every else selected
+            metafunc.parametrize(fixture, kinds, indirect=True)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported out of garbage collection, as `serve` does."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +157,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data / "orderly.db"
 
 
-@pytest.fixture(params=["sqlite", *POSTGRES])
+@pytest.fixture
 def closed_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[db.Database]:
     """Make a migrated, empty database that nobody has connected to yet."""
     if request.param == "sqlite":

@@ -26,7 +26,6 @@ _DEADLINE_S = 30
 # server forgets commits that it acknowledged, and Orderly promises nothing for such a database.
 _OPTIONS = (
     "listen_addresses=",
-    "max_connections=200",
     "fsync=off",
     "full_page_writes=off",
     "wal_level=minimal",
@@ -60,8 +59,9 @@ class PostgresServer:
     URLs are for SQLAlchemy with asyncpg. Nothing here is async and nothing needs the network.
     """
 
-    def __init__(self, version: int = 18) -> None:
+    def __init__(self, version: int = 18, *, connections: int = 200) -> None:
         self.version = version
+        self._options = (*_OPTIONS, f"max_connections={connections}")
         named = os.environ.get("TEST_DATABASE_URL")
         self._external = make_url(named) if named else None
         self._bin = Path()
@@ -154,7 +154,7 @@ class PostgresServer:
     def launch(self) -> None:
         """Start the server on the data it has, and return when it takes connections."""
         self._only_ours()
-        options = [part for option in _OPTIONS for part in ("-c", option)]
+        options = [part for option in self._options for part in ("-c", option)]
         with (self._home / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self._bin / "postgres", "-D", "data", "-k", self._home, *options],

@@ -1,13 +1,19 @@
 """Databases: one writer at a time, and the URLs people have."""
 
+from pathlib import Path
+
 import anyio
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.bus.errors import is_transient
+from app.bus.timeouts import Timeouts
 from app.db import Database, NestedWriteError, normalise, postgresql
 from app.errors import StartupError
+from tests.faults.proxy import Proxy
+
+pytestmark = pytest.mark.every_postgres
 
 
 async def counter(database: Database) -> None:
@@ -78,6 +84,41 @@ async def test_a_server_that_is_not_there_is_worth_waiting_for() -> None:
 
     assert is_transient(failure.value)
     await database.close()
+
+
+@pytest.mark.parametrize("closed_database", ["pg18"], indirect=True)
+@pytest.mark.parametrize("vanishes", ["between transactions", "in one"])
+async def test_a_server_that_vanishes_without_a_word_is_given_up_in_time(
+    database: Database, vanishes: str
+) -> None:
+    url = database.writer.url
+    if "host" not in url.query:
+        pytest.skip("the server of TEST_DATABASE_URL has no socket to put a proxy before")
+    quick = Timeouts(lock_s=0.1, statement_s=0.2, handler_s=1, idle_in_transaction_s=5)
+    async with Proxy(Path(str(url.query["host"])) / ".s.PGSQL.5432") as proxy:
+        address = f"postgresql://postgres@127.0.0.1:{proxy.port}/{url.database}"
+        behind = postgresql(address, timeouts=quick)
+        async with behind.read() as session:
+            await session.execute(text("SELECT 1"))
+
+        failure: Exception | None = None
+        with anyio.move_on_after(10) as waiting:
+            try:
+                if vanishes == "between transactions":
+                    proxy.hold()
+                async with behind.write() as session:
+                    proxy.hold()
+                    await session.execute(text("SELECT 1"))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must be transient
+                failure = error
+        assert not waiting.cancelled_caught
+        assert failure is not None
+        assert is_transient(failure)
+
+        proxy.heal()
+        async with behind.read() as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+        await behind.close()
 
 
 async def test_a_mistake_in_a_statement_is_not_worth_waiting_for(database: Database) -> None:

@@ -11,6 +11,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import CheckConstraint, Connection, inspect, text
 
@@ -21,6 +22,8 @@ from app.modules.inventory import models as inventory_models
 from app.modules.orders import models as orders_models
 from app.settings import Settings
 from app.web import idempotency
+
+pytestmark = pytest.mark.every_postgres
 
 DECLARED = (inventory_models, orders_models, idempotency)
 ROOT = Path(__file__).parent.parent
@@ -67,6 +70,16 @@ def _tables_and_checks(connection: Connection) -> dict[str, set[str]]:
         name: {str(one["name"]) for one in inspector.get_check_constraints(name)}
         for name in inspector.get_table_names()
     }
+
+
+def test_the_names_of_the_files_are_the_revisions_in_order() -> None:
+    # A start reads the names alone, because alembic takes long to import.
+    script = ScriptDirectory.from_config(schema.alembic_config(Settings.model_validate({})))
+
+    known, head = schema._revisions()
+
+    assert sorted(known, reverse=True) == [one.revision for one in script.walk_revisions()]
+    assert [head] == script.get_heads()
 
 
 async def test_what_must_be_there_from_the_start_is(database: Database) -> None:

@@ -12,6 +12,8 @@ from tests.bus.sample import loops, relay_all, running, subscribed, until_handle
 from tests.inventory.sample import stock
 from tests.orders.sample import catalogue, draft, placed
 
+pytestmark = pytest.mark.every_postgres
+
 # the invariant, and damage that nothing but a bug could do
 DAMAGE = [
     ("counters equal the ledger", "UPDATE stock_levels SET on_hand = on_hand + 1"),

@@ -7,10 +7,12 @@ import subprocess
 import tempfile
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import redis
 
 from app.bus.embedded import engine_binary
+from tests.ends import EndsWithUs
 
 
 class ValkeyServer:
@@ -23,21 +25,24 @@ class ValkeyServer:
         self._appendonly = "yes" if persistent else "no"
         self._directory = tempfile.mkdtemp(prefix="orderly-valkey-")
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"unix://{self._directory}/s"
+        self._ends_with_us: EndsWithUs | None = None
+        self.socket = Path(self._directory) / "s"
+        self.url = f"unix://{self.socket}"
 
     def start(self) -> None:
         """Start the engine and wait until it answers."""
         self._process = subprocess.Popen(
             [
                 engine_binary(),
-                *("--port", "0", "--unixsocket", f"{self._directory}/s", "--save", ""),
+                *("--port", "0", "--unixsocket", self.socket, "--save", ""),
                 *("--dir", self._directory, "--loglevel", "warning"),
-                *("--appendonly", self._appendonly),
+                *("--appendonly", self._appendonly, "--repl-diskless-sync-delay", "0"),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self._ends_with_us = EndsWithUs(self._process, self._directory)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             with suppress(redis.RedisError), self.client() as client:
@@ -50,6 +55,25 @@ class ValkeyServer:
         """Return a blocking client, for what tests do to the engine behind Orderly's back."""
         return redis.Redis.from_url(self.url, decode_responses=True)
 
+    def follow(self, port: int, timeout_s: float = 5) -> None:
+        """Become a replica of the engine at this port of this machine, and wait for its data.
+
+        Raises TimeoutError when that takes longer.
+        """
+        with self.client() as client:
+            client.replicaof("127.0.0.1", str(port))
+            deadline = time.monotonic() + timeout_s
+            while client.info("replication")["master_link_status"] != "up":
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"no data from the primary within {timeout_s:g} s")
+                time.sleep(0.02)
+
+    def promote(self) -> None:
+        """Take writes, with what was received until now, and keep no file of it."""
+        with self.client() as client:
+            client.replicaof("NO", "ONE")
+        (Path(self._directory) / "dump.rdb").unlink(missing_ok=True)
+
     def kill(self) -> None:
         """Kill -9."""
         self._end(signal.SIGKILL)
@@ -60,7 +84,8 @@ class ValkeyServer:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _end(self, with_signal: signal.Signals) -> None:
-        if self._process is not None:
+        if self._process is not None and self._ends_with_us is not None:
+            self._ends_with_us.release()
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, with_signal)
             self._process.wait(10)

@@ -26,6 +26,7 @@ class ActionKind(StrEnum):
     DISCARD = "discard"
     REPLAY = "replay"
     FILL = "fill"
+    UNREGISTER = "unregister"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

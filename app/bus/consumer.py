@@ -5,16 +5,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import anyio
 import structlog
 from pydantic import ValidationError
 
 from app.bus import delivery as owed
 from app.bus import inbox, scripts
+from app.bus.backlog import Backlog
 from app.bus.delivery import Verdict
 from app.bus.errors import StreamError, is_transient
 from app.bus.event import Envelope
 from app.bus.fuse import Fuse
 from app.bus.handling import Handling
+from app.bus.solitude import Solitude
 from app.bus.source import Delivery, FromStream
 from app.bus.sql import Transactions
 from app.bus.stream import Entry, Reader, Stream
@@ -23,6 +26,9 @@ from app.bus.supervise import Pulse
 from app.bus.timeouts import Timeouts
 
 log = structlog.get_logger(__name__)
+
+# What one that is cut short may still take to hand back.
+_LAST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +64,15 @@ class Consumer:
     a failure waits.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a loop shares with its process
         self,
         database: Transactions,
         stream: Stream,
         subscriber: Subscriber,
         consumer_name: str,
         policy: ConsumerPolicy | None = None,
+        *,
+        solitude: Solitude | None = None,
     ) -> None:
         self.name = f"consumer:{subscriber.name}"
         self._database = database
@@ -73,6 +81,7 @@ class Consumer:
         self._source = FromStream(subscriber.name)
         self._consumer_name = consumer_name
         self._policy = policy or ConsumerPolicy()
+        self.backlog = Backlog()
         self._fuse = Fuse(
             window=self._policy.pause_window,
             least=self._policy.pause_least,
@@ -82,11 +91,22 @@ class Consumer:
             database, subscriber, fuse=self._fuse, timeout_s=self._policy.handler_timeout_s
         )
         self._paused: str | None = None
+        self._solitude = solitude or Solitude()
         self._took_over = False
         self._reclaimed_at = 0.0
 
     async def run(self, pulse: Pulse) -> None:
         """Consume until told to stop, through lost groups and unreachable engines."""
+        try:
+            await self._consume(pulse)
+        except anyio.get_cancelled_exc_class():
+            # Out of time with a batch in hand, which is rolled back by now.
+            with anyio.move_on_after(_LAST_S, shield=True):
+                await self._hand_back()
+            raise
+        await self._hand_back()
+
+    async def _consume(self, pulse: Pulse) -> None:
         contexts, group = self._subscriber.contexts, self._subscriber.name
         while not pulse.stopping:
             try:
@@ -104,7 +124,6 @@ class Consumer:
                 if not (isinstance(error, StreamError) or is_transient(error)):
                     raise
                 await pulse.wait_out(error)
-        await self._hand_back()
 
     async def _hand_back(self) -> None:
         """Leave nothing waiting for claim idle: what is still ours is the others' at once."""
@@ -142,7 +161,8 @@ class Consumer:
                 await self._again(reader, page)
                 pulse.beat()
             self._reclaimed_at = time.monotonic()
-        await self._read(reader, pulse, policy.batch)
+        count = await self._read(reader, pulse, policy.batch)
+        self.backlog.waiting = count >= policy.batch
         pulse.beat()
 
     async def _read(self, reader: Reader, pulse: Pulse, count: int) -> int:
@@ -160,6 +180,7 @@ class Consumer:
         What went wrong is due and tried again by its own loop; a pause only keeps everything
         else from joining it.
         """
+        self.backlog.waiting = False
         if self._paused is None:
             failed, seen = self._fuse.failed, self._fuse.seen
             self._paused = f"paused: {failed} of the last {seen} events failed"
@@ -213,7 +234,8 @@ class Consumer:
         if misfits:
             await self._handling.write(misfits, self._source)
         if deliveries:
-            await self._handling.run(deliveries, self._source)
+            async with self._solitude.company():
+                await self._handling.run(deliveries, self._source)
         await self._stream.ack(self._subscriber.name, entries)
 
     async def _park(self, strangers: Sequence[Envelope]) -> None:

@@ -23,6 +23,7 @@ from app.bus.subscriber import Handler, Subscriber
 from app.bus.tables import outbox
 from app.bus.timeouts import Timeouts
 
+_TIMEOUTS = Timeouts()
 _VERBS = {"INSERT": "inserted", "UPDATE": "updated", "DELETE": "deleted"}
 _TEXTUAL = re.compile(
     r"\s*(INSERT|UPDATE|DELETE)\s+(?:INTO\s+|FROM\s+)?(?:ONLY\s+)?\"?(\w+)", re.IGNORECASE
@@ -46,13 +47,14 @@ class _Undone(Exception):  # noqa: N818 - it is no error: it ends every dry run
     """Rolls the transaction back."""
 
 
-async def dry_run(
+async def dry_run(  # noqa: PLR0913 - which delivery, with what, within which times
     database: Transactions,
     subscribers: Iterable[Subscriber],
     subscriber: str,
     event_id: UUID,
     *,
     data: Mapping[str, Any] | None = None,
+    timeouts: Timeouts = _TIMEOUTS,
 ) -> DryRun:
     """Run the handler of a dead or discarded delivery, and undo everything it did here.
 
@@ -70,7 +72,8 @@ async def dry_run(
                 envelope = mend(envelope, kind, data)
             with _watching((await session.connection()).sync_connection, told):
                 try:
-                    await _run(handler, envelope.open(kind), session, told)
+                    given = envelope.open(kind)
+                    await _run(handler, given, session, told, timeouts.handler_s)
                 except Exception as error:  # whatever it raises is the answer
                     if is_transient(error):
                         raise
@@ -80,8 +83,10 @@ async def dry_run(
     return told
 
 
-async def _run(handler: Handler, given: Event, session: AsyncSession, told: DryRun) -> None:
-    for failure in await call(handler, [given], session, Timeouts().handler_s):
+async def _run(
+    handler: Handler, given: Event, session: AsyncSession, told: DryRun, timeout_s: float
+) -> None:
+    for failure in await call(handler, [given], session, timeout_s):
         told.error_type, told.error = "Failed", failure.reason
     await session.flush()
 

@@ -1,24 +1,35 @@
 """The loop that runs what the database owes: one per subscriber, beside its consumer."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import anyio
+
 from app.bus import lease
+from app.bus.backlog import Backlog
 from app.bus.delivery import Reason, State, Verdict
 from app.bus.errors import is_transient
 from app.bus.event import Envelope
 from app.bus.handling import Handling
 from app.bus.lease import Due
+from app.bus.solitude import Solitude
 from app.bus.source import Delivery, FromDatabase
 from app.bus.sql import Transactions
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Pulse
 
+# What one that is cut short may still take to hand back.
+_LAST_S = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuePolicy:
     """Page size and waits, in seconds. lease_s must outlast a handler's timeout.
+
+    While the stream waits, the time spent on rows that fail earns rest_factor times as much rest,
+    rest_most_s at most: they take a twentieth of what its events could have.
 
     alone says that no other process runs these rows, so that what is claimed when this one starts
     was claimed by its dead predecessor.
@@ -27,6 +38,8 @@ class DuePolicy:
     page: int = 200
     poll_s: float = 0.5
     lease_s: float = 30.0
+    rest_factor: float = 19.0
+    rest_most_s: float = 30.0
     alone: bool = False
 
 
@@ -34,26 +47,50 @@ class DueDeliveries:
     """Claims due rows of one subscriber and runs them like entries of the stream.
 
     An attempt counts when it is claimed, so one that kills the process counts too. Rows with an
-    attempt that never came back run alone, and after three such attempts they are dead letters.
+    attempt that never came back run while nothing else in the process does, and after three such
+    attempts they are dead letters.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a loop shares with its process
         self,
         database: Transactions,
         subscriber: Subscriber,
         handling: Handling | None = None,
         policy: DuePolicy | None = None,
+        *,
+        backlog: Backlog | None = None,
+        solitude: Solitude | None = None,
     ) -> None:
         self.name = f"due:{subscriber.name}"
         self._database = database
         self._subscriber = subscriber
         self._handling = handling or Handling(database, subscriber)
         self._policy = policy or DuePolicy()
+        self._backlog = backlog or Backlog()
+        self._solitude = solitude or Solitude()
         self._alone = self._policy.alone
+        self._wasted_s = 0.0
         self._in_hand: dict[UUID, int] = {}
 
     async def run(self, pulse: Pulse) -> None:
-        """Run what is due until told to stop."""
+        """Run what is due until told to stop; what is in hand then is ripe again at once."""
+        try:
+            await self._run(pulse)
+        except anyio.get_cancelled_exc_class():
+            await self._leave()
+            raise
+        await self._leave()
+
+    async def _leave(self) -> None:
+        """Let nobody wait for a lease; where the database is away, it has to run out."""
+        with anyio.move_on_after(_LAST_S, shield=True):
+            try:
+                await self._hand_back()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+
+    async def _run(self, pulse: Pulse) -> None:
         while not pulse.stopping:
             try:
                 await self._take_over()
@@ -66,6 +103,23 @@ class DueDeliveries:
             pulse.beat()
             if not ran:
                 await pulse.sleep(self._policy.poll_s)
+            await self._rest(pulse)
+
+    async def _rest(self, pulse: Pulse) -> None:
+        """Leave the engines to a stream that waits, for as long as failures earned.
+
+        A delay is a promise to try not before, so keeping off breaks none. What succeeds earns no
+        rest: losses, fills and replays run at full speed beside the stream.
+        """
+        policy = self._policy
+        until = time.monotonic() + min(policy.rest_most_s, self._wasted_s * policy.rest_factor)
+        self._wasted_s = 0.0
+        while self._backlog.waiting and not pulse.stopping:
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return
+            await pulse.sleep(min(left_s, policy.poll_s))
+            pulse.beat()
 
     async def _take_over(self) -> None:
         """Once, and when alone: wait for no lease of a process that is dead."""
@@ -76,14 +130,28 @@ class DueDeliveries:
 
     async def run_page(self) -> int:
         """Run one page of due rows, or one suspect, and return how many were settled."""
+        began = time.monotonic()
         await self._hand_back()
         buried = await self._bury()
-        claimed = await self._claim(suspects=True, limit=1)
-        if not claimed:
-            claimed = await self._claim(suspects=False, limit=self._policy.page)
+        ran = 0
+        if await self._suspected():
+            async with self._solitude.alone():
+                ran = await self._run_some(began, suspects=True, limit=1)
+        if not ran:
+            async with self._solitude.company():
+                ran = await self._run_some(began, suspects=False, limit=self._policy.page)
+        return buried + ran
+
+    async def _suspected(self) -> bool:
+        async with self._database.read() as session:
+            return await lease.suspected(session, self._subscriber.name)
+
+    async def _run_some(self, began: float, *, suspects: bool, limit: int) -> int:
+        claimed = await self._claim(suspects=suspects, limit=limit)
         if claimed:
-            await self.settle(claimed)
-        return buried + len(claimed)
+            failed = await self.settle(claimed)
+            self._wasted_s = (time.monotonic() - began) * failed / len(claimed)
+        return len(claimed)
 
     async def _claim(self, *, suspects: bool, limit: int) -> list[Due]:
         async with self._database.write() as session:
@@ -98,8 +166,11 @@ class DueDeliveries:
         self._in_hand = {row.event_id: row.attempts for row in claimed}
         return claimed
 
-    async def settle(self, claimed: Sequence[Due]) -> None:
-        """Run claimed rows; when the engines fail, they stay in hand and are handed back first."""
+    async def settle(self, claimed: Sequence[Due]) -> int:
+        """Run claimed rows, and return how many failed.
+
+        When the engines fail, they stay in hand and are handed back first.
+        """
         deliveries: list[Delivery] = []
         misfits: list[Verdict] = []
         for row in claimed:
@@ -111,9 +182,11 @@ class DueDeliveries:
         source = FromDatabase(self._subscriber.name)
         if misfits:
             await self._handling.write(misfits, source)
+        failed = len(misfits)
         if deliveries:
-            await self._handling.run(deliveries, source)
+            failed += await self._handling.run(deliveries, source)
         self._in_hand = {}
+        return failed
 
     async def _bury(self) -> int:
         """Make dead letters of rows that nobody will ever finish."""
@@ -145,7 +218,7 @@ def _hopeless(row: Due) -> Verdict:
     return Verdict(
         event_id=row.event_id,
         event_type=envelope.type,
-        work=envelope.consequence(),
+        cause=envelope,
         state=State.DEAD,
         attempts=row.attempts,
         error_type=error_type,

@@ -6,15 +6,15 @@ effects are committed with its inbox row, or its delivery row says what is to ha
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from random import Random
 from uuid import UUID
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.call import call
+from app.bus.blame import Runner, may_be_told_apart
 from app.bus.delivery import State, Verdict
 from app.bus.errors import HandlerError, is_transient
 from app.bus.event import Envelope, Event
@@ -28,6 +28,14 @@ from app.bus.timeouts import Timeouts
 log = structlog.get_logger(__name__)
 
 _TRANSIENT_LIMIT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What a transaction settled: how many events failed in it, and what it left for others."""
+
+    failed: int
+    left: Sequence[Delivery]
 
 
 class Handling:
@@ -49,9 +57,8 @@ class Handling:
         self._subscriber = subscriber
         self._random = random or Random()  # noqa: S311 - spreads load, guards nothing
         self._fuse = fuse
-        self._timeout_s = timeout_s
+        self._runner = Runner(timeout_s)
         self._transient: Counter[UUID] = Counter()
-        self._at: UUID | None = None
 
     def open(self, envelope: Envelope, attempts: int = 1) -> Delivery | Verdict:
         """Return the delivery of an event of a known type, or what becomes of a misfit."""
@@ -61,32 +68,43 @@ class Handling:
         except Exception as error:  # noqa: BLE001 - validators and upcasters raise what they like
             return self.unreadable(envelope, handler, attempts, error)
 
-    async def run(self, deliveries: Sequence[Delivery], source: Source) -> None:
-        """Settle deliveries: in one transaction, split where that raises.
+    async def run(self, deliveries: Sequence[Delivery], source: Source) -> int:
+        """Settle deliveries, and return how many failed: in one transaction, split if it raises.
 
-        Raises only what tells of the engines rather than of the events; what was not settled then
-        is as it was before.
+        Events that raise are told from the others in the next one, and then run alone. Raises only
+        what tells of the engines rather than of the events; what was not settled then is as it
+        was before.
         """
         waiting = [deliveries]
+        careful: Sequence[Delivery] = ()
         stuck: list[Exception] = []
+        failed = 0
         while waiting:
             batch = waiting.pop()
             try:
-                await self._transaction(batch, source)
+                settled = await self._transaction(batch, source, careful=batch is careful)
             except Exception as error:
                 if is_transient(error) and not await self._database_answers():
                     raise
-                if len(batch) > 1:
-                    waiting += reversed(_split(batch, self._at))
+                if len(batch) > 1 and batch is not careful and may_be_told_apart(error):
+                    careful = batch
+                    waiting.append(batch)
+                elif len(batch) > 1:
+                    waiting += reversed(_split(batch, self._runner.at))
                 elif not self._may_pass(batch[0], error):
                     await self._give_verdict(batch[0], source, error)
+                    failed += 1
                 elif len(stuck) == _TRANSIENT_LIMIT - 1:
                     # Not one event's trouble: going on would only add to it.
                     raise
                 else:
                     stuck.append(error)
+            else:
+                failed += settled.failed
+                waiting += [[given] for given in reversed(settled.left)]
         if stuck:
             raise stuck[0]
+        return failed
 
     def _may_pass(self, given: Delivery, error: Exception) -> bool:
         """Tell whether waiting may help: the third time alone, the event is to blame after all."""
@@ -105,35 +123,37 @@ class Handling:
             return False
         return True
 
-    async def _transaction(self, deliveries: Sequence[Delivery], source: Source) -> None:
-        self._at = None
+    async def _transaction(
+        self, deliveries: Sequence[Delivery], source: Source, *, careful: bool
+    ) -> _Settled:
+        """Run deliveries and settle them; with care, those that raise are left as they were.
+
+        Raises what a handler raises, but with care.
+        """
+        run = self._runner.carefully if careful else self._runner.plainly
+        failed: dict[UUID, Verdict] = {}
+        culprits: set[UUID] = set()
         async with self._database.write() as session:
             runnable = await source.claim(session, _attempts(deliveries))
             fresh = _first_copies(deliveries, runnable)
-            failed: dict[UUID, Verdict] = {}
-            for handler, run in groupby(fresh, key=lambda given: given.handler):
-                batch = list(run)
-                if handler.batch:
-                    events = [given.event for given in batch]
-                    by_id = {given.event.id: given for given in batch}
-                    for failure in await call(handler, events, session, self._timeout_s):
-                        failed[failure.event.id] = self._returned(by_id[failure.event.id], failure)
-                else:
-                    await self._one_by_one(handler, batch, session)
+            by_id = {given.event.id: given for given in fresh}
+            for handler, batch in groupby(fresh, key=lambda given: given.handler):
+                ran = await run(handler, list(batch), session)
+                culprits |= ran.culprits
+                for failure in ran.returned:
+                    failed[failure.event.id] = self._returned(by_id[failure.event.id], failure)
+            if culprits:
+                await source.give_back(session, culprits)
             await source.settle(session, failed)
         for given in deliveries:
             self._transient.pop(given.event.id, None)
         for given in fresh:
-            self._note(failed=False)
-            self._log(given.event, given.handler, failed.get(given.event.id))
-
-    async def _one_by_one(
-        self, handler: Handler, batch: Sequence[Delivery], session: AsyncSession
-    ) -> None:
-        for given in batch:
-            self._at = given.event.id
-            await call(handler, [given.event], session, self._timeout_s)
-        self._at = None
+            if given.event.id not in culprits:
+                self._note(failed=False)
+                self._log(given.event, given.handler, failed.get(given.event.id))
+        return _Settled(
+            len(failed), [by_id[event_id] for event_id in by_id if event_id in culprits]
+        )
 
     async def _give_verdict(self, given: Delivery, source: Source, error: Exception) -> None:
         """Write what a raised error means, under the key: a twin that succeeded leaves nothing."""
@@ -148,7 +168,9 @@ class Handling:
     async def write(self, verdicts: Sequence[Verdict], source: Source) -> None:
         """Write verdicts on events no handler was called for, unless they are settled already."""
         for verdict in await self._written(verdicts, source):
-            self._log_failure(verdict, event_id=str(verdict.event_id), **verdict.work.log_fields)
+            self._log_failure(
+                verdict, event_id=str(verdict.event_id), **verdict.cause.consequence().log_fields
+            )
 
     async def _written(self, verdicts: Sequence[Verdict], source: Source) -> list[Verdict]:
         """Write verdicts in a transaction that holds their keys, and return those that it took."""
@@ -173,7 +195,7 @@ class Handling:
         return Verdict(
             event_id=given.event.id,
             event_type=given.event.type,
-            work=given.event.consequence(),
+            cause=given.event,
             state=state,
             attempts=given.attempts,
             delay_s=delay_s,
@@ -189,7 +211,7 @@ class Handling:
         return Verdict(
             event_id=envelope.id,
             event_type=envelope.type,
-            work=envelope.consequence(),
+            cause=envelope,
             state=state,
             attempts=attempts,
             delay_s=delay_s,

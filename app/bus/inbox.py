@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from sqlalchemy import Uuid, delete, literal, or_, select
+from sqlalchemy import Uuid, delete, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import outbox as outbox_rows
@@ -46,6 +46,24 @@ async def claim(session: AsyncSession, subscriber: str, event_ids: Collection[UU
     return set(inserted)
 
 
+async def unwritten(
+    session: AsyncSession, subscriber: str, event_ids: Collection[UUID]
+) -> set[UUID]:
+    """Return which of these events this database never wrote.
+
+    Their entries come from a database of a later day, of which this one is the restored backup,
+    or from a stranger. What was pruned keeps its inbox row for longer than the stream its entry.
+    """
+    given = rows(session, event_id=(Uuid(), sorted(event_ids)))
+    known = union_all(
+        select(outbox.c.event_id).where(outbox.c.event_id.in_(select(given.c.event_id))),
+        select(inbox.c.event_id).where(
+            inbox.c.subscriber == subscriber, inbox.c.event_id.in_(select(given.c.event_id))
+        ),
+    )
+    return set(event_ids) - set(await session.scalars(known))
+
+
 async def take(session: AsyncSession, subscriber: str, event_ids: Collection[UUID]) -> set[UUID]:
     """Insert the inbox rows of events that are due anyway, and return the ids that were new."""
     given = rows(session, event_id=(Uuid(), sorted(event_ids)))
@@ -78,22 +96,32 @@ async def subscribe(session: AsyncSession, subscribers: Iterable[Subscriber]) ->
 
     A type that is new to a subscriber counts from now, or from the beginning for one that starts
     with "fill": then what was published before becomes due here, in the caller's transaction.
-    Types no longer handled stay: an older or newer build may still run beside this one.
+    Types no longer handled stay: an older or newer build may still run beside this one. Where
+    nothing is new, nobody is waited for.
     """
+    known = {tuple(row) for row in await session.execute(select(*_REGISTERED))}
+    newcomers = [
+        subscriber
+        for subscriber in subscribers
+        if not known.issuperset((subscriber.name, type_) for type_ in subscriber.handlers)
+    ]
+    if not newcomers:
+        return
     await settled.hold(session)
     head = await outbox_rows.head(session)
-    for subscriber in subscribers:
+    for subscriber in newcomers:
         since = 0 if subscriber.start == "fill" else head
         wanted = [
             {"subscriber": subscriber.name, "event_type": type_, "since_log_position": since}
             for type_ in sorted(subscriber.handlers)
         ]
-        if not wanted:
-            continue
         insert = upsert(session, subscription).on_conflict_do_nothing()
         new = await session.scalars(insert.returning(subscription.c.event_type), wanted)
         if subscriber.start == "fill":
             await fill_new(session, subscriber.name, new.all(), head)
+
+
+_REGISTERED = (subscription.c.subscriber, subscription.c.event_type)
 
 
 async def subscribed_types(session: AsyncSession, subscriber: str) -> set[str]:

@@ -11,12 +11,14 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Uuid,
+    case,
     delete,
     func,
     literal_column,
     or_,
     select,
     tuple_,
+    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,7 +29,6 @@ from app.bus.tables import delivery, outbox
 
 # Spelled out and not bound, so that both databases see that the partial indexes fit.
 _IS_DUE = delivery.c.state == literal_column("'due'")
-_IS_PARKED = delivery.c.reason == literal_column("'parked'")
 _IS_SUSPECT = delivery.c.unfinished > literal_column("0")
 _IS_WORN = delivery.c.unfinished >= literal_column(str(UNFINISHED_LIMIT))
 
@@ -86,6 +87,18 @@ async def claim(  # noqa: PLR0913 - what, how many, for how long
         .returning(delivery.c.event_id, delivery.c.attempts)
     )
     return await _opened(session, subscriber, {row.event_id: row.attempts for row in taken})
+
+
+async def suspected(session: AsyncSession, subscriber: str) -> bool:
+    """Tell whether a row whose attempt never came back is ripe; without taking it."""
+    one = select(delivery.c.event_id).where(
+        delivery.c.subscriber == subscriber,
+        _IS_DUE,
+        _IS_SUSPECT,
+        ~_IS_WORN,
+        delivery.c.next_attempt_at <= now(),
+    )
+    return (await session.execute(one.limit(1))).first() is not None
 
 
 async def _opened(
@@ -165,31 +178,43 @@ async def hopeless(
 ) -> list[Due]:
     """Return ripe rows that nobody will ever finish.
 
-    Those whose attempts keep ending without a verdict, and those parked for too long that nobody
-    ever tried, and that this build, which handles types, cannot try either.
+    Those whose attempts keep ending without a verdict; and those that nobody has taken for so
+    long that no build seems to know their type, nor does this one, which handles types: their
+    reason reads `parked` and that of the others `failed`, whatever made them due.
     """
+    mine = (delivery.c.subscriber == subscriber) & _IS_DUE
+    unknown = outbox.c.type.not_in(sorted(types))
+    waiting = delivery.c.updated_at <= later(-PARKED_S)
+    worn = (
+        select(delivery.c.event_id)
+        .where(mine, _IS_SUSPECT, _IS_WORN, delivery.c.next_attempt_at <= now())
+        .order_by(delivery.c.next_attempt_at)
+        .limit(limit)
+    )
+    # Only the first few, whatever their type: what can be run is run, so the others come to be
+    # the first, and a backlog is not gone through for them page by page.
+    overdue = (
+        select(delivery.c.event_id)
+        .where(mine, delivery.c.next_attempt_at <= later(-PARKED_S))
+        .order_by(delivery.c.next_attempt_at)
+        .limit(limit)
+    )
     found = await session.execute(
         select(
             delivery.c.event_id,
             delivery.c.attempts,
             func.coalesce(delivery.c.envelope, outbox.c.envelope),
-            delivery.c.reason,
+            case((unknown, Reason.PARKED.value), else_=Reason.FAILED.value),
         )
         .join(outbox, outbox.c.event_id == delivery.c.event_id)
         .where(
+            # By the primary key; that they are due is said above.
             delivery.c.subscriber == subscriber,
-            _IS_DUE,
-            or_(_IS_SUSPECT, _IS_PARKED),  # the words of the partial index, for SQLite
-            delivery.c.next_attempt_at <= now(),
-            or_(
-                _IS_WORN,
-                _IS_PARKED
-                & (delivery.c.attempts == 0)
-                & (delivery.c.created_at <= later(-PARKED_S))
-                & outbox.c.type.not_in(sorted(types)),
+            delivery.c.event_id.in_(
+                union_all(*(select(each.subquery()) for each in (worn, overdue)))
             ),
+            or_(_IS_WORN, unknown & waiting),
         )
-        .order_by(delivery.c.next_attempt_at)
         .limit(limit)
     )
     return [Due(*row) for row in found]
@@ -217,7 +242,7 @@ async def expire(session: AsyncSession, subscriber: str) -> None:
         .where(
             delivery.c.subscriber == subscriber,
             _IS_DUE,
-            delivery.c.unfinished > 0,
+            _IS_SUSPECT,
         )
         .values(next_attempt_at=now())
     )

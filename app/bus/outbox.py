@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import BigInteger, String, Uuid, func, insert, select, update
+from sqlalchemy import BigInteger, String, Uuid, func, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.errors import NotAWriteError, NoTransactionError
@@ -79,15 +79,29 @@ async def unpublished(
     """Return the oldest unpublished rows by position, but those of paused contexts.
 
     Never a cursor over positions: a lower one can commit after a higher one, and a cursor would
-    step over it for ever.
+    step over it for ever. The rows of paused contexts are not gone through, however many wait.
     """
-    query = select(outbox.c.event_id, outbox.c.context, outbox.c.envelope).where(
-        outbox.c.published_at.is_(None)
-    )
-    if paused:
-        query = query.where(outbox.c.context.not_in(sorted(paused)))
-    page = await session.execute(query.order_by(outbox.c.position).limit(limit))
-    return [Unpublished(*row) for row in page]
+    columns = (outbox.c.event_id, outbox.c.context, outbox.c.envelope, outbox.c.position)
+    unsent = select(*columns).where(outbox.c.published_at.is_(None))
+    oldest = unsent.order_by(outbox.c.position).limit(limit)
+    if not paused:
+        return [Unpublished(*row[:3]) for row in await session.execute(oldest)]
+    contexts = [each for each in await _waiting_contexts(session) if each not in paused]
+    if not contexts:
+        return []
+    pages = (select(oldest.where(outbox.c.context == each).subquery()) for each in contexts)
+    page = await session.execute(union_all(*pages).order_by("position").limit(limit))
+    return [Unpublished(*row[:3]) for row in page]
+
+
+async def _waiting_contexts(session: AsyncSession) -> list[str]:
+    """Return the contexts with unpublished rows: one step through the index for each."""
+    unsent = select(outbox.c.context).where(outbox.c.published_at.is_(None))
+    first = unsent.order_by(outbox.c.context).limit(1)
+    found: list[str] = []
+    while each := await session.scalar(first.where(outbox.c.context > (found or [""])[-1])):
+        found.append(each)
+    return found
 
 
 async def mark_published(

@@ -20,16 +20,18 @@ from app.bus.dead_letters import (
     letter,
 )
 from app.bus.delivery import Reason, State
-from app.bus.due import DueDeliveries, DuePolicy
+from app.bus.due import DueDeliveries
 from app.bus.errors import BusError
 from app.bus.event import Envelope, Event, new_id
+from app.bus.handling import Handling
 from app.bus.lease import Due
 from app.bus.mend import differences, mend
 from app.bus.sql import Transactions, later, now
 from app.bus.subscriber import Handler, Subscriber
 from app.bus.tables import delivery
+from app.bus.timeouts import Timeouts
 
-_POLICY = DuePolicy()
+_TIMEOUTS = Timeouts()
 
 
 class NotHandledHereError(BusError):
@@ -62,6 +64,7 @@ async def redrive(  # noqa: PLR0913 - which delivery, run by whom, for whom, wit
     *,
     who: str,
     data: Mapping[str, Any] | None = None,
+    timeouts: Timeouts = _TIMEOUTS,
 ) -> Redriven:
     """Run a dead or discarded delivery now, in this process, and say what happened.
 
@@ -83,7 +86,7 @@ async def redrive(  # noqa: PLR0913 - which delivery, run by whom, for whom, wit
             detail["changes"] = changes_of(found.current, mended)
             values["envelope"] = null() if not changes_of(found.original, mended) else mended
         if runs_here:
-            values |= {"attempts": 1, "unfinished": 1, "next_attempt_at": later(_POLICY.lease_s)}
+            values |= {"attempts": 1, "unfinished": 1, "next_attempt_at": later(timeouts.lease_s)}
         row = (delivery.c.subscriber == subscriber) & (delivery.c.event_id == event_id)
         await session.execute(update(delivery).where(row).values(values))
         action = await note(
@@ -99,7 +102,8 @@ async def redrive(  # noqa: PLR0913 - which delivery, run by whom, for whom, wit
         claimed = await letter(session, subscriber, event_id)
     if known is not None and runs_here:
         due = Due(event_id, claimed.attempts, claimed.current, claimed.reason)
-        await DueDeliveries(database, known).settle([due])
+        handling = Handling(database, known, timeout_s=timeouts.handler_s)
+        await DueDeliveries(database, known, handling).settle([due])
     return await _what_happened(database, action, ran=runs_here)
 
 

@@ -67,7 +67,7 @@ async def replay(session: AsyncSession, subscriber: str, span: Span, *, who: str
     what has a delivery row is owed already, so neither is replayed. Raises NoSubscriberError.
     """
     await settled.hold(session)
-    types = await _registered(session, subscriber)
+    types = await registered_types(session, subscriber)
     action_id = new_id()
     handled = (inbox.c.subscriber == subscriber) & (inbox.c.event_id == outbox.c.event_id)
     total = await _make_due(
@@ -98,7 +98,7 @@ async def fill(session: AsyncSession, subscriber: str, *, who: str) -> Action:
     NoSubscriberError.
     """
     await settled.hold(session)
-    types = await _registered(session, subscriber, lock=True)
+    types = await registered_types(session, subscriber, lock=True)
     action_id = new_id()
     total = await _fill(session, subscriber, types, action_id=action_id)
     await session.execute(
@@ -130,7 +130,10 @@ async def fill_new(
     )
 
 
-async def _registered(session: AsyncSession, subscriber: str, *, lock: bool = False) -> list[str]:
+async def registered_types(
+    session: AsyncSession, subscriber: str, *, lock: bool = False
+) -> list[str]:
+    """Return a subscriber's types, locked if asked; raises NoSubscriberError when it has none."""
     query = (
         select(subscription.c.event_type)
         .where(subscription.c.subscriber == subscriber)

@@ -1,11 +1,12 @@
 """Retention: settled events go after some days, in small steps; what is owed never does."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Uuid, and_, delete, exists, insert, select, tuple_
+from sqlalchemy import Uuid, and_, delete, exists, insert, select, tuple_, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import settled
@@ -14,10 +15,14 @@ from app.bus.errors import is_transient
 from app.bus.sql import Transactions, later, rows
 from app.bus.supervise import Pulse
 from app.bus.tables import delivery, inbox, outbox, pruned, subscription
+from app.bus.unregister import former_names
 
 log = structlog.get_logger(__name__)
 
 _DAY_S = 86_400.0
+
+Forget: TypeAlias = Callable[[AsyncSession, int], Awaitable[int]]
+"""Removes up to so many rows whose time is over, and returns how many it removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,8 @@ class RetentionPolicy:
 class Retention:
     """Prunes the outbox, and a day later the inbox and delivery rows of what was pruned.
 
+    Whatever else is kept for a time only goes along: see `Forget`.
+
     An event is settled when it is published and every subscriber that is owed it has handled or
     discarded it. One with a due row or an unresolved dead letter stays, however old. Steps are
     short transactions with pauses between them, one pruner at a time.
@@ -40,9 +47,15 @@ class Retention:
 
     name = "retention"
 
-    def __init__(self, database: Transactions, policy: RetentionPolicy | None = None) -> None:
+    def __init__(
+        self,
+        database: Transactions,
+        policy: RetentionPolicy | None = None,
+        others: Sequence[Forget] = (),
+    ) -> None:
         self._database = database
         self._policy = policy or RetentionPolicy()
+        self._steps = (self._follow, *others)
 
     async def run(self, pulse: Pulse) -> None:
         """Prune until told to stop."""
@@ -78,11 +91,12 @@ class Retention:
             if len(page) < self._policy.step or await self._stops(pulse):
                 break
             after = page[-1][1]
-        while True:
-            async with self._database.write() as session:
-                followed = await self._follow(session)
-            if followed < self._policy.step or await self._stops(pulse):
-                break
+        for step in self._steps:
+            while True:
+                async with self._database.write() as session:
+                    removed = await step(session, self._policy.step)
+                if removed < self._policy.step or await self._stops(pulse):
+                    break
         return gone
 
     async def _stops(self, pulse: Pulse | None) -> bool:
@@ -106,21 +120,22 @@ class Retention:
         )
         return [(row.event_id, row.log_position) for row in found]
 
-    async def _follow(self, session: AsyncSession) -> int:
+    @staticmethod
+    async def _follow(session: AsyncSession, limit: int) -> int:
         """Remove the inbox and delivery rows of events pruned a day ago; return of how many."""
         found = await session.scalars(
             select(pruned.c.event_id)
             .where(pruned.c.pruned_at <= later(-_DAY_S))
             .order_by(pruned.c.pruned_at)
-            .limit(self._policy.step)
+            .limit(limit)
         )
         event_ids = found.all()
         if not event_ids:
             return 0
         given = rows(session, event_id=(Uuid(), event_ids))
-        registered = select(subscription.c.subscriber).distinct().subquery()
+        names = union(select(subscription.c.subscriber), former_names()).subquery()
         # By the whole primary key: neither table has an index on the event alone.
-        keys = select(registered.c.subscriber, given.c.event_id).join(
+        keys = select(names.c.subscriber, given.c.event_id).join(
             given, given.c.event_id.is_not(None)
         )
         for table in (inbox, delivery):
@@ -139,6 +154,8 @@ async def _prune(session: AsyncSession, event_ids: Sequence[UUID]) -> int:
     unresolved = select(delivery.c.event_id).where(
         delivery.c.state.in_([State.DUE, State.DEAD]),
         delivery.c.event_id.in_(select(given.c.event_id)),
+        # What a worker wrote while its subscriber was unregistered is nobody's.
+        delivery.c.subscriber.in_(select(subscription.c.subscriber)),
     )
     handled, waived = (
         exists()

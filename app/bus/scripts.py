@@ -118,6 +118,53 @@ if #known == 0 then redis.call('XGROUP', 'DELCONSUMER', key, group, consumer) en
 return #known
 """
 
+_FIELDS = """
+local function fields(reply)
+  local found = {}
+  for i = 1, #reply, 2 do found[reply[i]] = reply[i + 1] end
+  return found
+end
+local function consumers(key, group)
+  local reply = redis.pcall('XINFO', 'CONSUMERS', key, group)
+  return reply.err and {} or reply
+end
+"""
+
+# What a consumer holds must be claimed before its name may go: deleting it would drop that.
+_FORGET_IDLE = (
+    _FIELDS
+    + """
+local key, idle, gone = KEYS[1], tonumber(ARGV[1]), 0
+for i = 2, #ARGV do
+  for _, reply in ipairs(consumers(key, ARGV[i])) do
+    local consumer = fields(reply)
+    if consumer['pending'] == 0 and consumer['idle'] >= idle then
+      redis.call('XGROUP', 'DELCONSUMER', key, ARGV[i], consumer['name'])
+      gone = gone + 1
+    end
+  end
+end
+return gone
+"""
+)
+
+_QUIET = (
+    _FIELDS
+    + """
+local least = -1
+for _, reply in ipairs(consumers(KEYS[1], ARGV[1])) do
+  local idle = fields(reply)['idle']
+  if least < 0 or idle < least then least = idle end
+end
+return least
+"""
+)
+
+_DISBAND = """
+local gone = redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
+return type(gone) == 'number' and gone or 0
+"""
+
 
 async def lost(
     stream: Stream, context: str, group: str, waiting: Sequence[tuple[str, UUID]]
@@ -170,3 +217,23 @@ async def hand_back(
     """Let others claim what a leaving consumer holds at once, and return how much that is."""
     idle_ms = round(idle_s * 1000) + 1
     return int(await stream.run_script(_HAND_BACK, context, group, consumer, idle_ms))
+
+
+async def forget_idle(stream: Stream, context: str, groups: Sequence[str], *, idle_s: float) -> int:
+    """Delete consumers that were idle for so long and hold nothing; return how many went.
+
+    One that is alive after all is made again by its next read.
+    """
+    idle_ms = round(idle_s * 1000)
+    return int(await stream.run_script(_FORGET_IDLE, context, idle_ms, *groups))
+
+
+async def quiet_s(stream: Stream, context: str, group: str) -> float | None:
+    """Return how long ago a consumer of the group asked for anything, None when it has none."""
+    idle_ms = int(await stream.run_script(_QUIET, context, group))
+    return None if idle_ms < 0 else idle_ms / 1000
+
+
+async def disband(stream: Stream, context: str, group: str) -> bool:
+    """Remove a group with all it holds; False when there was none."""
+    return bool(await stream.run_script(_DISBAND, context, group))

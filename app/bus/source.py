@@ -1,10 +1,12 @@
 """Where deliveries come from decides who may run them and what success removes."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import delivery as owed
@@ -12,6 +14,8 @@ from app.bus import inbox, lease
 from app.bus.delivery import Reason, Verdict
 from app.bus.event import Event
 from app.bus.subscriber import Handler
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Source(Protocol):
     async def claim(self, session: AsyncSession, attempts: Mapping[UUID, int]) -> set[UUID]:
         """Take the inbox keys and return the events that may run in this transaction."""
 
+    async def give_back(self, session: AsyncSession, event_ids: AbstractSet[UUID]) -> None:
+        """Leave events as they were before this transaction claimed them."""
+
     async def settle(self, session: AsyncSession, failed: Mapping[UUID, Verdict]) -> None:
         """Write what became of the events claimed in this transaction; the others succeeded."""
 
@@ -42,6 +49,8 @@ class FromStream:
     async def claim(self, session: AsyncSession, attempts: Mapping[UUID, int]) -> set[UUID]:
         """Take the keys; an event whose delivery row the database keeps gives its key back."""
         new = await inbox.claim(session, self._subscriber, attempts)
+        if len(new) < len(attempts):
+            await self._tell_strange(session, attempts.keys() - new)
         if not new:
             return new
         # Asked after the insert, which may have waited for a twin that failed and said so here.
@@ -49,6 +58,20 @@ class FromStream:
         if held_back:
             await inbox.release(session, self._subscriber, held_back)
         return new - held_back
+
+    async def _tell_strange(self, session: AsyncSession, passed: AbstractSet[UUID]) -> None:
+        """Log how many of the events that do not run here are none of this database's."""
+        strange = await inbox.unwritten(session, self._subscriber, passed)
+        if strange:
+            log.warning(
+                "entries dropped: this database never wrote their events",
+                subscriber=self._subscriber,
+                count=len(strange),
+            )
+
+    async def give_back(self, session: AsyncSession, event_ids: AbstractSet[UUID]) -> None:
+        """Remove their inbox rows again."""
+        await inbox.release(session, self._subscriber, event_ids)
 
     async def settle(self, session: AsyncSession, failed: Mapping[UUID, Verdict]) -> None:
         """Write the failures as rows, in place of their inbox rows."""
@@ -72,6 +95,11 @@ class FromDatabase:
         self._inserted = await inbox.take(session, self._subscriber, reasons)
         replays = {event_id for event_id, reason in reasons.items() if reason is Reason.REPLAY}
         return self._inserted | replays
+
+    async def give_back(self, session: AsyncSession, event_ids: AbstractSet[UUID]) -> None:
+        """Remove their inbox rows again, and keep their rows as claimed."""
+        await inbox.release(session, self._subscriber, self._inserted & event_ids)
+        self._locked -= event_ids
 
     async def settle(self, session: AsyncSession, failed: Mapping[UUID, Verdict]) -> None:
         """Remove the rows that are done with, and write the failures into theirs."""

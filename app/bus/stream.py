@@ -271,16 +271,18 @@ class Reader:
         """Return those of this consumer's pending entries that were delivered so many times."""
         often: list[Entry] = []
         for key, context in self.contexts.items():
-            ids = [entry.id for entry in entries if entry.context == context]
-            if not ids:
+            ours = {entry.id: entry for entry in entries if entry.context == context}
+            if not ours:
                 continue
-            first, last = min(ids, key=order), max(ids, key=order)
+            owner, span = (self.group, self.consumer), (min(ours, key=order), max(ours, key=order))
             with _translated():
-                counted = await self.redis.xpending_range(
-                    key, self.group, first, last, 100_000, self.consumer
-                )
-            worn = {row["message_id"] for row in counted if row["times_delivered"] >= times}
-            often += [entry for entry in entries if entry.context == context and entry.id in worn]
+                rows = await self.redis.xpending_range(key, owner[0], *span, 100_000, owner[1])
+                counts = {row["message_id"]: row["times_delivered"] for row in rows}
+                # The engine counts a second read in memory only, and forgets it when it restarts.
+                for count in sorted({counts[id_] for id_ in ours if id_ in counts}):
+                    ids = [id_ for id_ in ours if counts.get(id_) == count]
+                    await self.redis.xclaim(key, *owner, 0, ids, retrycount=count, justid=True)
+            often += [entry for id_, entry in ours.items() if counts.get(id_, 0) >= times]
         return often
 
     def _entries(self, key: str, batch: Sequence[tuple[str, dict[str, str] | None]]) -> list[Entry]:

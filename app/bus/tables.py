@@ -29,6 +29,14 @@ outbox = Table(
         postgresql_where=text("published_at IS NULL"),
         sqlite_where=text("published_at IS NULL"),
     ),
+    # For the streams that go on while another one is full.
+    Index(
+        "ix_outbox_unpublished_context",
+        "context",
+        "position",
+        postgresql_where=text("published_at IS NULL"),
+        sqlite_where=text("published_at IS NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -83,13 +91,13 @@ delivery = Table(
         postgresql_where=text("state = 'due'"),
         sqlite_where=text("state = 'due'"),
     ),
-    # The few that nobody may ever finish, however many are due.
+    # The few with an attempt that never came back, however many are due.
     Index(
-        "ix_delivery_doubtful",
+        "ix_delivery_suspect",
         "subscriber",
         "next_attempt_at",
-        postgresql_where=text("state = 'due' AND (unfinished > 0 OR reason = 'parked')"),
-        sqlite_where=text("state = 'due' AND (unfinished > 0 OR reason = 'parked')"),
+        postgresql_where=text("state = 'due' AND unfinished > 0"),
+        sqlite_where=text("state = 'due' AND unfinished > 0"),
     ),
     Index("ix_delivery_state", "state", "subscriber", "updated_at"),
     Index("ix_delivery_action_id", "action_id"),

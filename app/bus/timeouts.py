@@ -24,3 +24,8 @@ class Timeouts:
             if not 0 < less < more:
                 msg = f"{shorter} must be less than {longer}, and they are {less:g} and {more:g}"
                 raise ValueError(msg)
+
+    @property
+    def lease_s(self) -> float:
+        """How long a claimed due row is its worker's: longer than any transaction may last."""
+        return self.idle_in_transaction_s + 5

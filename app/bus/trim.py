@@ -1,12 +1,13 @@
 """Trim: the stream holds what some group still needs, and never more than its cap."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import anyio
 import structlog
 
-from app.bus import scripts, settled
+from app.bus import scripts, settled, unregister
 from app.bus.errors import StreamError, is_transient
 from app.bus.scripts import Trimmed
 from app.bus.sql import Transactions
@@ -59,11 +60,17 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrimPolicy:
-    """How often to trim, in seconds, and how long a stream is that nobody subscribes to."""
+    """How often to trim, in seconds, and how long a stream is that nobody subscribes to.
+
+    Every tidy_every_s, groups of unregistered subscribers go, and consumers that hold nothing and
+    were idle for idle_s: processes that died, since one that lives reads all the time.
+    """
 
     every_s: float = 2.0
     full_every_s: float = 0.2
     unread: int = 10_000
+    tidy_every_s: float = 60.0
+    idle_s: float = 600.0
 
 
 class Trim:
@@ -85,6 +92,7 @@ class Trim:
         self._room = room
         self._policy = policy or TrimPolicy()
         self._told: frozenset[str] = frozenset()
+        self._tidied_at = -math.inf
 
     async def run(self, pulse: Pulse) -> None:
         """Trim until told to stop."""
@@ -107,11 +115,37 @@ class Trim:
         """Trim every stream once."""
         async with self._database.read() as session:
             registry = await settled.registry(session)
+            former = await unregister.former_groups(session) if self._tidies() else None
+        if former is not None:
+            await self._tidy(registry, former)
         contexts = self._room.contexts.union(*registry.values())
         for context in sorted(contexts):
             groups = sorted(name for name, reads in registry.items() if context in reads)
             self._room.trimmed(context, (await self._trim(context, groups)).length)
         self._tell()
+
+    def _tidies(self) -> bool:
+        return anyio.current_time() - self._tidied_at >= self._policy.tidy_every_s
+
+    async def _tidy(
+        self, registry: Mapping[str, Collection[str]], former: Collection[tuple[str, str]]
+    ) -> None:
+        """Remove groups that were unregistered, and consumers whose process is long gone."""
+        for context, group in sorted(former):
+            # Its stream may be nobody's now, and is then cut to its newest entries.
+            self._room.contexts.add(context)
+            if await scripts.disband(self._stream, context, group):
+                log.info(
+                    "group of an unregistered subscriber removed", stream=context, subscriber=group
+                )
+        for group, contexts in sorted(registry.items()):
+            for context in sorted(contexts):
+                gone = await scripts.forget_idle(
+                    self._stream, context, [group], idle_s=self._policy.idle_s
+                )
+                if gone:
+                    log.info("idle consumers forgotten", subscriber=group, count=gone)
+        self._tidied_at = anyio.current_time()
 
     async def _trim(self, context: str, groups: Collection[str]) -> Trimmed:
         done = await scripts.trim(

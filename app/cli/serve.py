@@ -6,6 +6,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ import typer
 import uvicorn
 
 from app.errors import StartupError
-from app.main import SUBSCRIBERS, create_app, end_process
+from app.main import SUBSCRIBERS, create_app, end_process, forgotten
 from app.runtime import Runtime, open_runtime
 from app.settings import VERSION, Role, Settings, load_settings
 from app.telemetry import configure_logging
@@ -58,6 +59,8 @@ class _Server(uvicorn.Server):
     """uvicorn, with the signals left to us: the engines close after it, not with it."""
 
     runtime: Runtime | None = None
+    notice_s = 0.0
+    _leave_at = 0.0
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -65,10 +68,20 @@ class _Server(uvicorn.Server):
         yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop taking requests, and say so in readiness first."""
+        """Say in readiness that requests should go elsewhere, and stop taking them a while later.
+
+        At once for Ctrl-C, for a second signal, and where a loop died.
+        """
+        hurried = self.should_exit or sig == signal.SIGINT
         if self.runtime is not None:
             self.runtime.draining = True
+            hurried = hurried or self.runtime.supervisor.failure is not None
+        self._leave_at = time.monotonic() + (0.0 if hurried else self.notice_s)
         super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell uvicorn whether to stop now; it asks ten times a second."""
+        return await super().on_tick(counter) and time.monotonic() >= self._leave_at
 
 
 async def _serve(settings: Settings, *, migrate: bool) -> int:
@@ -84,8 +97,12 @@ async def _serve(settings: Settings, *, migrate: bool) -> int:
             timeout_graceful_shutdown=max(1, round(settings.drain_s / 2)),
         )
     )
+    if settings.has_api:
+        server.notice_s = settings.drain_notice_s
     refused: StartupError | None = None
-    async with open_runtime(settings, SUBSCRIBERS, end_process, migrate=migrate) as runtime:
+    async with open_runtime(
+        settings, SUBSCRIBERS, end_process, forget=forgotten(settings), migrate=migrate
+    ) as runtime:
         app.state.runtime = server.runtime = runtime
         try:
             listener = _bind(settings)

@@ -11,11 +11,24 @@ from typing import Any, ClassVar
 
 from fastapi import Request, Response
 from pydantic import BaseModel
-from sqlalchemy import Column, ColumnElement, Integer, Row, Table, Text, select, text, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    Row,
+    Table,
+    Text,
+    delete,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.sql import UtcDateTime, code, dialect_of, now, upsert
+from app.bus.sql import UtcDateTime, code, dialect_of, later, now, upsert
 from app.db import Base
 from app.errors import AppError
 from app.web import state
@@ -30,6 +43,7 @@ keys = Table(
     Column("headers", Text(), nullable=False),
     Column("body", Text(), nullable=False),
     Column("created_at", UtcDateTime(), nullable=False, server_default=now()),
+    Index("ix_idempotency_keys_created_at", "created_at"),
 )
 
 KEYED: dict[str, Any] = {
@@ -132,6 +146,21 @@ async def once(
             )
         )
     return response
+
+
+async def forget(session: AsyncSession, limit: int, *, hours: float) -> int:
+    """Remove up to limit keys older than hours, and return how many; one in use stays."""
+    old = (
+        select(keys.c.principal, keys.c.key)
+        .where(keys.c.created_at <= later(-hours * 3600))
+        .order_by(keys.c.created_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("old")
+    )
+    row = tuple_(keys.c.principal, keys.c.key)
+    gone = await session.scalars(delete(keys).where(row.in_(select(old))).returning(keys.c.key))
+    return len(gone.all())
 
 
 @dataclass(frozen=True, slots=True)

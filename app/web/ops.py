@@ -181,13 +181,12 @@ async def post_redrive(
     was discarded can be redriven as well.
     """
     asked = asked or RedriveOne()
-    database, known = runtime.database, runtime.subscribers
+    which = (runtime.database, runtime.subscribers, subscriber, event_id)
+    times, data = runtime.settings.timeouts, asked.data
     with refusals():
         if asked.dry_run:
-            told = await dry_run(database, known, subscriber, event_id, data=asked.data)
-            return DryRunView.of(told)
-        redriven = await redrive(database, known, subscriber, event_id, who=who, data=asked.data)
-        return RedrivenView.of(redriven)
+            return DryRunView.of(await dry_run(*which, data=data, timeouts=times))
+        return RedrivenView.of(await redrive(*which, who=who, data=data, timeouts=times))
 
 
 @router.post(

@@ -5,6 +5,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import LoopHealth
 from app.db import Database
@@ -21,6 +22,10 @@ class Runtime(Protocol):
     @property
     def database(self) -> Database:
         """The open database."""
+
+    @property
+    def stream(self) -> Stream:
+        """The stream, whether or not its engine answers."""
 
     @property
     def subscribers(self) -> Sequence[Subscriber]:

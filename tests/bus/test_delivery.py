@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 
 from app.bus import delivery as owed
 from app.bus import inbox, outbox
-from app.bus.delivery import PARKED_S, UNFINISHED_LIMIT, DeadLettered, Reason
+from app.bus.delivery import PARKED_S, DeadLettered, Reason
 from app.bus.errors import PermanentError
 from app.bus.event import Context, Envelope, Event
 from app.bus.retry import Outcome, RetryPolicy
@@ -23,6 +23,7 @@ from app.db import Database
 from tests.bus.owing import (
     arrive,
     deliver,
+    due,
     ids,
     only_row,
     owe,
@@ -66,6 +67,12 @@ async def set_rows(database: Database, **values: Any) -> None:  # noqa: ANN401 -
         await session.execute(update(delivery).values(**values))
 
 
+async def overdue_for(database: Database, seconds: float) -> None:
+    """Let every row be ripe, and untouched, for so long."""
+    then = later(-seconds)
+    await set_rows(database, next_attempt_at=then, updated_at=then)
+
+
 async def test_only_what_is_owed_and_not_handled_is_made_due(database: Database) -> None:
     ears = listening(Effects())
     old, handled, foreign = Rang(bell="old"), Rang(bell="handled"), Heard(bell="foreign")
@@ -83,8 +90,8 @@ async def test_only_what_is_owed_and_not_handled_is_made_due(database: Database)
     assert (row.event_id, row.reason, row.attempts, row.unfinished) == (
         owed_one.id,
         "failed",
-        UNFINISHED_LIMIT - 1,
-        UNFINISHED_LIMIT - 1,
+        1,
+        1,
     )
 
 
@@ -96,7 +103,7 @@ async def test_a_parked_event_runs_when_a_build_knows_it(database: Database) -> 
 
     await run_due(database, old, rounds=3)
     waiting = await only_row(database)
-    await set_rows(database, created_at=later(-2 * PARKED_S))
+    await overdue_for(database, 2 * PARKED_S)
     await run_due(database, new)
 
     assert (waiting.state, waiting.attempts) == ("due", 0)
@@ -113,8 +120,8 @@ async def test_a_parked_event_that_fails_is_a_failure_and_not_unknown(database: 
 
     await owe(database, new, Heard(bell="a"), reason=Reason.PARKED)
     await run_due(database, new)
-    await set_rows(database, created_at=later(-2 * PARKED_S))
-    await run_due(database, new)
+    await overdue_for(database, 2 * PARKED_S)
+    await due(database, new).run_page()
 
     row = await only_row(database)
     assert (row.state, row.attempts, row.error_type) == ("due", 2, "ValueError")
@@ -122,19 +129,26 @@ async def test_a_parked_event_that_fails_is_a_failure_and_not_unknown(database: 
     assert (await only_row(database)).state == "due"
 
 
-async def test_a_parked_event_nobody_knows_in_time_is_a_dead_letter(database: Database) -> None:
+@pytest.mark.parametrize("reason", [Reason.PARKED, Reason.REDRIVE, Reason.LOST, Reason.FAILED])
+async def test_what_nobody_knows_in_time_is_a_dead_letter(
+    database: Database, reason: Reason
+) -> None:
     old, new = listening(Effects()), listening(Effects())
     new.on(Heard)(Effects())
-    await owe(database, new, Heard(bell="a"), reason=Reason.PARKED)
+    await owe(database, new, Heard(bell="a"), reason=reason)
+    states: list[str] = []
 
-    await set_rows(database, created_at=later(-PARKED_S + 60))
-    await run_due(database, old)
-    before = (await only_row(database)).state
-    await set_rows(database, created_at=later(-PARKED_S - 1))
-    await run_due(database, old)
+    for ripe_s, changed_s in ((-60, 60), (60, -60), (1, 1)):
+        await set_rows(
+            database,
+            next_attempt_at=later(-PARKED_S - ripe_s),
+            updated_at=later(-PARKED_S - changed_s),
+        )
+        await due(database, old).run_page()
+        states.append((await only_row(database)).state)
 
-    row = await only_row(database)
-    assert (before, row.state, row.error_type) == ("due", "dead", "UnknownType")
+    assert states == ["due", "due", "dead"]
+    assert (await only_row(database)).error_type == "UnknownType"
     assert [one.data["dead_event_type"] for one in await published(database, DeadLettered)] == [
         Heard.type
     ]
@@ -146,9 +160,9 @@ async def test_a_parked_event_that_was_handled_is_no_dead_letter(database: Datab
     await owe(database, new, event := Heard(bell="a"), reason=Reason.PARKED)
     async with database.write() as session:
         await inbox.take(session, "ears", [event.id])
-    await set_rows(database, created_at=later(-PARKED_S - 1))
+    await overdue_for(database, PARKED_S + 1)
 
-    await run_due(database, old)
+    await due(database, old).run_page()
 
     assert await delivery_rows(database) == []
     assert await published(database, DeadLettered) == []

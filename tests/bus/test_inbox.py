@@ -1,11 +1,14 @@
 """The inbox: one row, one effect."""
 
 import anyio
+import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import inbox
 from app.db import Database
 from tests.bus.sample import Effects, Rang, handled_count, listening, ring, subscribed
+
+pytestmark = pytest.mark.every_postgres
 
 
 async def test_a_claim_returns_each_event_once(database: Database) -> None:

@@ -44,6 +44,8 @@ from tests.bus.sample import (
     listening,
 )
 
+pytestmark = pytest.mark.every_postgres
+
 PATIENT = RetryPolicy(first_s=1e6, most_s=1e6)
 
 

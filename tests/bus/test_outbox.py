@@ -10,6 +10,8 @@ from app.bus.tables import outbox as outbox_table
 from app.db import Database
 from tests.bus.sample import Rang, ring, unpublished_count
 
+pytestmark = pytest.mark.every_postgres
+
 
 async def test_an_event_outside_a_transaction_is_refused(database: Database) -> None:
     async with AsyncSession(database.writer) as session:

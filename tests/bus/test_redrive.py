@@ -2,6 +2,8 @@
 
 import anyio
 import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.action import Action, ActionKind, NoActionError, page_of_actions, progress
 from app.bus.dead_letters import (
@@ -16,7 +18,10 @@ from app.bus.delivery import State
 from app.bus.dry_run import dry_run
 from app.bus.due import DueDeliveries, DuePolicy
 from app.bus.redrive import NotHandledHereError, discard, redrive, redrive_all
+from app.bus.sql import later
+from app.bus.subscriber import Subscriber
 from app.bus.tables import delivery as delivery_table
+from app.bus.timeouts import Timeouts
 from app.db import Database
 from tests.bus.given_up import LOUD, Ears, dead, one
 from tests.bus.sample import (
@@ -211,3 +216,24 @@ async def test_what_is_not_there_or_not_given_up_is_refused(database: Database) 
     async with database.read() as session:
         with pytest.raises(NoActionError):
             await progress(session, event_id)
+
+
+async def test_a_run_by_hand_keeps_to_the_times_it_is_given(database: Database) -> None:
+    ears = Ears()
+    [event_id] = await dead(database, ears, Rang(bell="a", volume=LOUD))
+    times = Timeouts(lock_s=0.01, statement_s=0.02, handler_s=0.3, idle_in_transaction_s=900)
+    slow = Subscriber("ears")
+    long_leases: list[bool] = []
+
+    @slow.on(Rang)
+    async def hear(_event: Rang, session: AsyncSession) -> None:
+        leased = select(delivery_table.c.next_attempt_at > later(890))
+        long_leases.append(bool(await session.scalar(leased)))
+        await anyio.sleep(3)
+
+    tried = await dry_run(database, [slow], "ears", event_id, timeouts=times)
+    done = await redrive(database, [slow], "ears", event_id, who="ann", timeouts=times)
+
+    assert tried.error_type == done.error_type == "HandlerTimeoutError"
+    assert (done.outcome, done.attempts) == ("due", 1)
+    assert long_leases == [False, True]

@@ -8,14 +8,25 @@ import anyio
 import pytest
 
 from app.bus import outbox
-from app.bus.event import Envelope
+from app.bus.event import Envelope, Event
 from app.bus.relay import Relay, RelayPolicy
 from app.bus.stream import Stream
 from app.bus.tables import outbox as outbox_table
 from app.bus.wakeup import WakeUp
 from app.db import Database
-from tests.bus.sample import Rang, relay_all, ring, running, unpublished_count, until
+from tests.bus.sample import Heard, Rang, relay_all, ring, running, unpublished_count, until
 from tests.valkey import ValkeyServer
+
+pytestmark = pytest.mark.every_postgres
+
+
+class Gone(Event):
+    """A bell was taken down."""
+
+    type = "towers.bell_gone.v1"
+    subject_field = "bell"
+
+    bell: str
 
 
 async def sent(stream: Stream) -> list[Envelope]:
@@ -126,3 +137,26 @@ async def test_a_commit_wakes_the_relay_at_once(database: Database, stream: Stre
         for _ in range(3):
             await ring(database, Rang(bell="a"))
             await until(published, timeout_s=5)
+
+
+async def test_what_is_paused_is_left_out_and_the_rest_keeps_its_order(database: Database) -> None:
+    await ring(database, Rang(bell="1"), Heard(bell="2"), Gone(bell="3"), Heard(bell="4"))
+    await ring(database, Gone(bell="5"), Rang(bell="6"), Heard(bell="7"))
+
+    async with database.read() as session:
+        pages = [
+            [Envelope.model_validate_json(row.envelope).subject for row in page]
+            for page in (
+                await outbox.unpublished(session, 9, {"bells", "noses"}),
+                await outbox.unpublished(session, 4, {"bells"}),
+                await outbox.unpublished(session, 4, {"ears", "attics", "bells"}),
+                await outbox.unpublished(session, 4, {"ears"}),
+            )
+        ]
+
+    assert pages == [
+        ["2", "3", "4", "5", "7"],
+        ["2", "3", "4", "5"],
+        ["3", "5"],
+        ["1", "3", "5", "6"],
+    ]

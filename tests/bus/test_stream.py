@@ -170,3 +170,35 @@ async def test_an_engine_that_is_gone_is_unavailable_for_every_verb() -> None:
         async with stream.wake_ups():
             pass
     await stream.close()
+
+
+def test_how_often_an_entry_was_delivered_outlives_the_engine() -> None:
+    """Or an embedded engine, which ends with its process, would let poison kill that for ever."""
+    server = ValkeyServer()
+    server.start()
+
+    async def delivered_again() -> list[Entry]:
+        stream = Stream(server.url)
+        async with stream.reader(["bells"], GROUP, "c", block_s=0.2) as reader:
+            entries = await reader.own_pending(10, {}) or await reader.fresh(10)
+            often = await reader.delivered_often(entries, 3)
+        await stream.close()
+        return often
+
+    async def begin() -> list[Entry]:
+        stream = Stream(server.url)
+        await stream.ensure_groups(["bells"], GROUP)
+        await stream.append([("bells", "poison")])
+        await stream.close()
+        return await delivered_again()
+
+    try:
+        often = [len(anyio.run(begin))]
+        for _ in range(2):
+            server.kill()
+            server.start()
+            often.append(len(anyio.run(delivered_again)))
+    finally:
+        server.stop()
+
+    assert often == [0, 0, 1]

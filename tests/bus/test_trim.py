@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import pytest
 
 from app.bus import scripts
@@ -246,3 +247,51 @@ async def test_a_full_engine_makes_events_wait_and_trimming_frees_it(database: D
     finally:
         await stream.close()
         server.stop()
+
+
+async def test_a_consumer_that_died_is_forgotten_once_it_holds_nothing(
+    database: Database, stream: Stream
+) -> None:
+    await filled(database, stream, 3, "ears", "eyes")
+    trim = Trim(database, stream, Room(), TrimPolicy(tidy_every_s=0, idle_s=0.2))
+
+    async def names() -> list[list[str]]:
+        client: Any = stream._redis
+        key = stream.key("bells")
+        return [
+            sorted(one["name"] for one in await client.xinfo_consumers(key, group))
+            for group in ("ears", "eyes")
+        ]
+
+    async with stream.reader(["bells"], "ears", "holds", block_s=0.01) as reader:
+        [entry] = await reader.fresh(1)
+    await read(stream, "ears", 1, ack=1)
+    await read(stream, "eyes", 3, ack=3)
+    await trim.run_round()
+    young = await names()
+    await anyio.sleep(0.3)
+    async with stream.reader(["bells"], "eyes", "lives", block_s=0.01) as reader:
+        await reader.fresh(1)
+    await trim.run_round()
+    held = await names()
+    await stream.ack("ears", [entry])
+    await anyio.sleep(0.3)
+    await trim.run_round()
+
+    assert young == [["c", "holds"], ["c"]]
+    assert held == [["holds"], ["lives"]]
+    assert (await names())[0] == []
+
+
+async def test_idle_consumers_are_looked_for_now_and_then(
+    database: Database, stream: Stream
+) -> None:
+    await filled(database, stream, 1, "ears")
+    trim = Trim(database, stream, Room(), TrimPolicy(idle_s=0))
+    await trim.run_round()
+
+    await read(stream, "ears", 1, ack=1)
+    await trim.run_round()
+
+    client: Any = stream._redis
+    assert len(await client.xinfo_consumers(stream.key("bells"), "ears")) == 1

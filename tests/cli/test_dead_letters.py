@@ -1,4 +1,4 @@
-"""`dead-letters`, `replay` and `fill` against the application on a real port."""
+"""`dead-letters`, `replay`, `fill` and `unregister` against the application on a real port."""
 
 import json
 import shutil
@@ -16,29 +16,34 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from app import db
-from app.__main__ import cli
+from app.bus.stream import Stream
+from app.cli.commands import commands
 from app.main import create_app
 from app.settings import Settings
 from tests.bus.given_up import LOUD, Ears, dead
 from tests.bus.sample import Rang
+from tests.valkey import ValkeyServer
 from tests.web.sample import Process
 
 
 @contextmanager
-def serving(file: Path, ears: Ears, *events: Rang) -> Iterator[str]:
+def serving(file: Path, ears: Ears, engine: str, *events: Rang) -> Iterator[str]:
     """Serve the application, whose one subscriber gave events up; yields its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     database = db.sqlite(file)
     settings = Settings.model_validate({})
     app = create_app(settings)
-    app.state.runtime = Process(settings=settings, database=database, subscribers=[ears.subscriber])
+    process = Process(settings=settings, database=database, subscribers=[ears.subscriber])
+    app.state.runtime = process
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
     ready = threading.Event()
 
     async def serve() -> None:
+        process.stream = Stream(engine, prefix=file.parent.name)
         await dead(database, ears, *events)
         ready.set()
         await server.serve([listener])
+        await process.stream.close()
         await database.close()
 
     thread = threading.Thread(target=anyio.run, args=(serve,))
@@ -65,15 +70,17 @@ def letters() -> list[Rang]:
 
 
 @pytest.fixture
-def run(sqlite_template: Path, tmp_path: Path, ears: Ears, letters: list[Rang]) -> Iterator[Run]:
+def run(
+    sqlite_template: Path, tmp_path: Path, ears: Ears, letters: list[Rang], valkey: ValkeyServer
+) -> Iterator[Run]:
     """Return a function that runs a command against a server with three dead letters."""
     file = Path(shutil.copy(sqlite_template, tmp_path / "orderly.db"))
     # The server would log into the output of the commands.
-    with capture_logs(), serving(file, ears, *letters) as url:
+    with capture_logs(), serving(file, ears, valkey.url, *letters) as url:
 
         def invoke(*words: str | UUID) -> Result:
             line = [*map(str, words), "--url", url]
-            return CliRunner().invoke(cli, line, env={"COLUMNS": "160"})
+            return CliRunner().invoke(commands(), line, env={"COLUMNS": "160"})
 
         yield invoke
 
@@ -130,6 +137,17 @@ def test_history_is_replayed_and_filled(run: Run) -> None:
     assert replayed.output.startswith("0 are due now")
     assert filled.output.startswith("0 are due now")
     assert (nobody.exit_code, nobody.output) == (1, "No subscriber is called nobody.\n")
+
+
+def test_a_subscriber_is_unregistered(run: Run) -> None:
+    refused = run("unregister", "ears")
+    done = run("unregister", "ears", "--discard")
+    gone = run("unregister", "ears")
+
+    assert (refused.exit_code, done.exit_code, gone.exit_code) == (1, 0, 1)
+    assert refused.output.startswith("ears has 3 dead letters")
+    assert done.output == "ears is unregistered; dropped with it: 0 due, 3 dead letters.\n"
+    assert gone.output == "No subscriber is called ears.\n"
 
 
 def test_what_cannot_be_used_is_one_sentence(run: Run, tmp_path: Path) -> None:

@@ -6,16 +6,19 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import anyio
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.tables import inbox, outbox
+from app.bus.tables import delivery, inbox, outbox
 from tests.faults import checks
 from tests.faults.checks import Broken
 from tests.faults.deployment import Deployment
 from tests.faults.load import SCARCE, SKUS, Client, Witness
 from tests.faults.menu import BusyError
+from tests.faults.poison import HARMED
 from tests.system.orderly import Shop
 
 CLIENTS = 2
@@ -36,6 +39,9 @@ class Report:
     critical_s: list[float] = field(default_factory=list)
     next_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     recovered_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    dead_letters: int = 0
+    poisoned: int = 0
+    blocked: int = 0
     broken: list[Broken] = field(default_factory=list)
 
 
@@ -71,9 +77,10 @@ async def attack(
     report = Report(name, seed, sum(step.wait_s for step in steps))
     await deployment.up()
     async with Shop(deployment.api_urls()[0]) as shop:
-        await shop.stock({sku: 300 if sku in SCARCE else 1_000_000 for sku in SKUS})
+        await shop.stock({sku: 300 if sku in SCARCE else 1_000_000 for sku in (*SKUS, *HARMED)})
+    wanted = deployment.poisoner.wanted
     clients = [
-        Client(f"c-{n}", deployment.api_urls, report.witness, Random(f"{seed} {n}"))
+        Client(f"c-{n}", deployment.api_urls, report.witness, Random(f"{seed} {n}"), wanted)
         for n in range(CLIENTS)
     ]
     try:
@@ -134,9 +141,13 @@ async def _measure(deployment: Deployment, report: Report) -> None:
     )
     async with deployment.database.read() as session:
         times = [(created, handled) for created, handled in await session.execute(query)]
-        report.events = len((await session.execute(select(outbox.c.position))).all())
+        report.events = await _count(session, select(outbox.c.position))
+        dead = select(delivery.c.event_id).where(delivery.c.state == "dead")
+        report.dead_letters = await _count(session, dead)
     report.critical_s = sorted((handled - created).total_seconds() for created, handled in times)
     for keeper in deployment.keepers:
+        report.poisoned += keeper.poisoned
+        report.blocked += keeper.blocked
         for kill in keeper.killed:
             after = [handled for _, handled in times if handled > kill]
             owed = [handled for created, handled in times if created <= kill < handled]
@@ -144,3 +155,7 @@ async def _measure(deployment: Deployment, report: Report) -> None:
                 report.next_s[keeper.role].append((min(after) - kill).total_seconds())
             if owed:
                 report.recovered_s[keeper.role].append((max(owed) - kill).total_seconds())
+
+
+async def _count(session: AsyncSession, rows: Select[Any]) -> int:
+    return int(await session.scalar(select(func.count()).select_from(rows.subquery())) or 0)

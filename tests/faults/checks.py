@@ -8,6 +8,7 @@ from app.bus.stream import Stream
 from app.db import Database
 from app.verify import verify
 from tests.faults.load import Witness
+from tests.faults.poison import dead_letters_differ
 
 _PAIR = "subscriber || ' ' || CAST(event_id AS VARCHAR(36))"
 
@@ -55,14 +56,6 @@ EXACTLY_ONCE = {
          WHERE delivery.state = 'dead'
         """,
 }
-
-NO_FAILURES = {
-    "no dead letters": (
-        "SELECT subscriber || ' ' || CAST(event_id AS VARCHAR(36)) || ' ' || error"
-        " FROM delivery WHERE state <> 'due'"
-    ),
-}
-"""Faults of the engines and of processes are no event's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +127,10 @@ async def witnessed(database: Database, witness: Witness) -> list[Broken]:
 
 async def everything(database: Database, stream: Stream | None, witness: Witness) -> list[Broken]:
     """Check everything on a deployment at rest."""
-    found = await broken(database, AT_REST | ORDERS_AT_REST | EXACTLY_ONCE | NO_FAILURES)
+    found = await broken(database, AT_REST | ORDERS_AT_REST | EXACTLY_ONCE)
+    if differ := await dead_letters_differ(database):
+        # Faults of the engines and of processes are no event's fault.
+        found.append(Broken("the dead letters are the poison, exactly", differ))
     found += await witnessed(database, witness)
     report = await verify(database, stream)
     found += [Broken(f"verify: {name}", ids) for name, ids in report.offenders.items() if ids]

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
@@ -14,22 +15,33 @@ from app import db, schema
 from app.bus.embedded import running_engine_url
 from app.bus.stream import Stream
 from app.settings import Settings
-from tests.faults import menu
+from tests.faults import menu, on_redis
 from tests.faults.audit import create_audit
 from tests.faults.keeper import Keeper
+from tests.faults.menu import Poisoner
+from tests.faults.on_postgres import Postgres, move_tables, small_disk
 from tests.faults.proxy import Proxy
 from tests.postgres import PostgresServer
 from tests.valkey import ValkeyServer
 
 Fault = Callable[[Random], Awaitable[None]]
 
-# Short, so that a run sees many recoveries; both bound latency and never correctness.
+# Short, so that a run sees many recoveries; they bound latency and never correctness.
 QUICK = {
     "APP_CLAIM_IDLE_S": "2",
     "APP_RECONCILE_AFTER_S": "3",
+    "APP_STATEMENT_TIMEOUT_S": "6",
+    "APP_HANDLER_TIMEOUT_S": "8",
+    "APP_IDLE_IN_TRANSACTION_S": "10",
     "APP_BATCH": "50",
     "APP_LOG_LEVEL": "warning",
 }
+
+_CONNECTIONS = 70
+"""More than the processes' pools and the checks need, and few enough to take them all."""
+
+# By how many seconds the clocks of the processes are wrong, one after the other.
+_CLOCKS = ("0", "3600", "-3600")
 
 
 @dataclass
@@ -40,6 +52,7 @@ class Deployment:
     database: db.Database
     stream_url: Callable[[], str | None]
     faults: Mapping[str, Fault]
+    poisoner: Poisoner
     heal: Callable[[], None]
 
     def api_urls(self) -> list[str]:
@@ -96,12 +109,14 @@ async def embedded(directory: Path, plant: str = "") -> AsyncIterator[Deployment
             def stream_url() -> str | None:
                 return running_engine_url(data / "stream")
 
+            poisoner = Poisoner()
             faults = (
                 menu.of_processes([keeper])
-                | menu.of_embedded_engine(stream_url)
+                | on_redis.commands(stream_url)
                 | menu.of_child(data, keeper)
+                | poisoner.faults()
             )
-            yield Deployment([keeper], database, stream_url, faults, lambda: None)
+            yield Deployment([keeper], database, stream_url, faults, poisoner, lambda: None)
         finally:
             with anyio.CancelScope(shield=True):
                 await keeper.stop()
@@ -110,29 +125,30 @@ async def embedded(directory: Path, plant: str = "") -> AsyncIterator[Deployment
 
 @asynccontextmanager
 async def servers(
-    directory: Path, plant: str = "", roles: Sequence[str] = ("api", "api", "worker", "worker")
+    directory: Path,
+    plant: str = "",
+    roles: Sequence[str] = ("api", "api", "worker", "worker"),
+    *,
+    disk_may_fill: bool = False,
 ) -> AsyncIterator[Deployment]:
-    """Run APIs and workers on PostgreSQL and a Redis that keeps nothing on disk."""
+    """Run APIs and workers on PostgreSQL and a Redis that keeps nothing on disk.
+
+    Their clocks are an hour apart, the databases' own stays right. With disk_may_fill the tables
+    are on a disk of their own, where this machine lets us mount one.
+    """
     async with AsyncExitStack() as stack:
-        valkey = ValkeyServer(persistent=False)
-        stack.callback(valkey.stop)
-        await anyio.to_thread.run_sync(valkey.start)
-        postgres = PostgresServer(18)
-        postgres._external = None  # faults need a server of their own
-        stack.callback(postgres.stop)
-        await anyio.to_thread.run_sync(postgres.start)
-        url = await anyio.to_thread.run_sync(postgres.create_database)
-        settings = {"DATABASE_URL": SecretStr(url), "REDIS_URL": SecretStr(valkey.url)}
-        await schema.migrate(Settings.model_validate(settings))
+        disk = stack.enter_context(small_disk()) if disk_may_fill else None
+        postgres, url = await _postgres(stack, disk)
         database = db.postgresql(url)
         stack.push_async_callback(database.close)
-        await create_audit(database)
         before_postgres = await stack.enter_async_context(
             Proxy(Path(str(make_url(url).query["host"])) / ".s.PGSQL.5432")
         )
-        before_valkey = await stack.enter_async_context(
-            Proxy(Path(valkey.url.removeprefix("unix://")))
-        )
+        valkey = ValkeyServer(persistent=False)
+        before_valkey = await stack.enter_async_context(Proxy(valkey.socket))
+        primary = on_redis.Primary(valkey, before_valkey)
+        stack.push_async_callback(primary.stop)
+        await anyio.to_thread.run_sync(valkey.start)
         name = make_url(url).database
         environment = {
             **QUICK,
@@ -140,7 +156,10 @@ async def servers(
             "REDIS_URL": f"redis://127.0.0.1:{before_valkey.port}/0",
             "FAULTS_PLANT": plant,
         }
-        keepers = [Keeper(role, directory, environment) for role in roles]
+        keepers = [
+            Keeper(role, directory, {**environment, "FAULTS_CLOCK_S": clock})
+            for role, clock in zip(roles, cycle(_CLOCKS), strict=False)
+        ]
 
         def heal() -> None:
             before_postgres.heal()
@@ -152,15 +171,34 @@ async def servers(
         try:
             for keeper in keepers:
                 await keeper.up()
+            poisoner = Poisoner()
             faults = (
                 menu.of_processes(keepers)
-                | menu.of_redis(valkey)
-                | menu.of_postgres(postgres, url)
+                | primary.faults()
+                | Postgres(postgres, url, disk).faults()
                 | menu.of_network("postgres", before_postgres)
                 | menu.of_network("redis", before_valkey)
+                | poisoner.faults()
             )
-            yield Deployment(keepers, database, lambda: valkey.url, faults, heal)
+            yield Deployment(keepers, database, lambda: primary.url, faults, poisoner, heal)
         finally:
             heal()
             with anyio.CancelScope(shield=True):
                 await _stop(keepers)
+
+
+async def _postgres(stack: AsyncExitStack, disk: Path | None) -> tuple[PostgresServer, str]:
+    """Start a server with a migrated database on disk, or wherever; return it and its URL."""
+    postgres = PostgresServer(18, connections=_CONNECTIONS)
+    postgres._external = None  # faults need a server of their own
+    stack.callback(postgres.stop)
+    await anyio.to_thread.run_sync(postgres.start)
+    url = await anyio.to_thread.run_sync(postgres.create_database)
+    settings = {"DATABASE_URL": SecretStr(url), "REDIS_URL": SecretStr("redis://unused")}
+    await schema.migrate(Settings.model_validate(settings))
+    owner = db.postgresql(url)
+    await create_audit(owner)
+    await owner.close()
+    if disk is not None:
+        await anyio.to_thread.run_sync(move_tables, postgres, url, disk)
+    return postgres, url

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
+import httpx2
 
+from tests.faults.poison import KILLED
 from tests.system.orderly import Orderly
 
 RUNS_S = 1.0
@@ -33,6 +35,8 @@ class Keeper:
         self.url = ""
         self.bugs: list[str] = []
         self.killed: list[datetime] = []
+        self.poisoned = 0
+        self.blocked = 0
         self._directory = directory
         self._environment = {**environment, "APP_ROLE": role}
         self._process: Orderly | None = None
@@ -60,14 +64,29 @@ class Keeper:
             self._up.set()
             if self._asked_to_stop():  # while it started
                 await self._terminate(process)
-            while process.exit_code is None:
-                await anyio.sleep(0.02)
+            async with anyio.create_task_group() as watching:
+                watching.start_soon(self._watch_liveness, process)
+                while process.exit_code is None:
+                    await anyio.sleep(0.02)
+                watching.cancel_scope.cancel()
             self._up = anyio.Event()
             self._process = None
             self._note(process)
 
     def _asked_to_stop(self) -> bool:
         return self._stopping
+
+    async def _watch_liveness(self, process: Orderly) -> None:
+        """Kill a process that says that its event loop does not run."""
+        async with httpx2.AsyncClient(base_url=process.url, timeout=1) as client:
+            while True:
+                await anyio.sleep(1)
+                with suppress(httpx2.TransportError):
+                    reply = await client.get("/health/live")
+                    if "blocked" in reply.text:
+                        self.blocked += 1
+                        self._end(process.pid, signal.SIGKILL)
+                        return
 
     async def up(self, timeout_s: float = 30) -> Orderly:
         """Wait until the process runs, and return it."""
@@ -152,7 +171,9 @@ class Keeper:
         """Take a start that was refused in a sentence; anything else is a bug."""
         self._said = error
         lines = error.strip().splitlines()
-        if not self._wanted and not any("orderly: " in line for line in lines):
+        if process.exit_code == KILLED:
+            self.poisoned += 1
+        elif not self._wanted and not any("orderly: " in line for line in lines):
             self.bugs.append(f"{self.role}: did not start\n{error[-3000:]}")
         process.__exit__(None, None, None)
 
@@ -160,6 +181,8 @@ class Keeper:
         log = process.log()
         if DIED in log and not self._engine_killed:
             self.bugs.append(f"{self.role}: {DIED}\n{log[-4000:]}")
+        elif process.exit_code == KILLED:
+            self.poisoned += 1
         elif not self._wanted:
             self.bugs.append(f"{self.role}: ended with {process.exit_code}\n{log[-2000:]}")
         with suppress(subprocess.TimeoutExpired):

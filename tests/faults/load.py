@@ -1,6 +1,6 @@
 """Clients that never forget: what each was answered is the external witness of a run."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -26,13 +26,22 @@ class Witness:
 
 
 class Client:
-    """Orders again and again, and sends what failed with the same key until it is answered."""
+    """Orders again and again, and sends what failed with the same key until it is answered.
+
+    A poison that is asked for is a line of the next order.
+    """
 
     def __init__(
-        self, name: str, urls: Callable[[], Sequence[str]], witness: Witness, random: Random
+        self,
+        name: str,
+        urls: Callable[[], Sequence[str]],
+        witness: Witness,
+        random: Random,
+        poison: deque[str],
     ) -> None:
         self._name = name
         self._urls = urls
+        self._poison = poison
         self._witness = witness
         self._random = random
         self._http = httpx2.AsyncClient(timeout=3)
@@ -45,11 +54,13 @@ class Client:
                 lanes.start_soon(self._lane)
 
     async def _lane(self) -> None:
-        while not self.stopping:
+        while self._poison or not self.stopping:
             lines = {
                 sku: self._random.randint(1, 3)
                 for sku in self._random.sample(SKUS, self._random.randint(1, 4))
             }
+            if self._poison:
+                lines[self._poison.popleft()] = 1
             key = str(UUID(int=self._random.getrandbits(128)))
             copies = 2 if self._random.random() < 0.2 else 1
             async with anyio.create_task_group() as twins:

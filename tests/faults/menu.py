@@ -1,29 +1,23 @@
 """The faults, by name. Each takes a seeded source of chance, and returns when it is over."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
 
 import anyio
-import redis
-from sqlalchemy import make_url
 
+from tests.faults import poison
 from tests.faults.keeper import Keeper
 from tests.faults.proxy import Proxy
-from tests.postgres import PostgresServer, PostgresUnavailableError
-from tests.valkey import ValkeyServer
 
 Faults = dict[str, Callable[[Random], Awaitable[None]]]
 
 
 class BusyError(Exception):
     """What the fault is for still suffers from another one."""
-
-
-STREAMS = ("orders", "inventory")
 
 
 def of_processes(keepers: Sequence[Keeper]) -> Faults:
@@ -60,71 +54,6 @@ async def _on_one_of(
     await what(keeper, random)
 
 
-Command = Callable[[redis.Redis, Random], object]
-
-
-def _flush(client: redis.Redis, random: Random) -> None:
-    del random
-    client.flushall()
-
-
-def _trim(client: redis.Redis, random: Random) -> None:
-    client.xtrim(f"events:{random.choice(STREAMS)}", maxlen=0, approximate=False)
-
-
-def _delete(client: redis.Redis, random: Random) -> None:
-    client.delete(f"events:{random.choice(STREAMS)}")
-
-
-def _destroy_group(client: redis.Redis, random: Random) -> None:
-    stream = random.choice(STREAMS)
-    for group in client.xinfo_groups(f"events:{stream}"):
-        client.xgroup_destroy(f"events:{stream}", group["name"])
-
-
-def _disconnect(client: redis.Redis, random: Random) -> None:
-    del random
-    for kind in ("normal", "pubsub"):
-        client.client_kill_filter(_type=kind, skipme=True)
-
-
-def _pause(client: redis.Redis, random: Random) -> None:
-    client.client_pause(random.randint(500, 3000))
-
-
-_COMMANDS: Mapping[str, Command] = {
-    "redis FLUSHALL": _flush,
-    "redis XTRIM MAXLEN 0": _trim,
-    "redis DEL of a stream": _delete,
-    "redis XGROUP DESTROY": _destroy_group,
-    "redis CLIENT KILL": _disconnect,
-    "redis CLIENT PAUSE": _pause,
-}
-
-
-def _commanded(
-    url: Callable[[], str | None], command: Command
-) -> Callable[[Random], Awaitable[None]]:
-    def run(random: Random) -> None:
-        where = url()
-        if where is not None:
-            with (
-                suppress(redis.RedisError),  # the engine may be gone, by another fault
-                redis.Redis.from_url(where, decode_responses=True, socket_timeout=5) as client,
-            ):
-                command(client, random)
-
-    async def fault(random: Random) -> None:
-        await anyio.to_thread.run_sync(run, random)
-
-    return fault
-
-
-def of_embedded_engine(url: Callable[[], str | None]) -> Faults:
-    """Do to the embedded engine what an operator at its socket could."""
-    return {name: _commanded(url, command) for name, command in _COMMANDS.items()}
-
-
 def of_child(data: Path, keeper: Keeper) -> Faults:
     """Kill the engine that the embedded process started."""
 
@@ -137,46 +66,6 @@ def of_child(data: Path, keeper: Keeper) -> Faults:
         await keeper.kill_engine(json.loads(state)["pid"])
 
     return {"kill -9 of the engine's process": kill}
-
-
-def of_redis(valkey: ValkeyServer) -> Faults:
-    """Do to a Redis what operators, and a power cut without persistence, do."""
-    one = anyio.Lock()
-
-    async def restart(random: Random) -> None:
-        async with one:
-            await anyio.to_thread.run_sync(valkey.kill)
-            await anyio.sleep(random.uniform(0, 2))
-            await anyio.to_thread.run_sync(valkey.start)
-
-    commands: Faults = {
-        name: _commanded(lambda: valkey.url, command) for name, command in _COMMANDS.items()
-    }
-    return commands | {"kill -9 redis, back empty": restart}
-
-
-def of_postgres(server: PostgresServer, url: str) -> Faults:
-    """Crash the database server, and cut sessions off."""
-    one = anyio.Lock()
-    name = make_url(url).database
-
-    async def restart(random: Random) -> None:
-        async with one:
-            await anyio.to_thread.run_sync(server.halt)
-            await anyio.sleep(random.uniform(0, 1))
-            await anyio.to_thread.run_sync(server.launch)
-
-    async def terminate(random: Random) -> None:
-        del random
-        statement = (
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"  # noqa: S608 - our own name
-            f" WHERE datname = '{name}' AND pid <> pg_backend_pid()"
-        )
-        async with one:
-            with suppress(PostgresUnavailableError):
-                await anyio.to_thread.run_sync(server.execute, "postgres", statement)
-
-    return {"postgres immediate restart": restart, "postgres sessions terminated": terminate}
 
 
 def of_network(engine: str, proxy: Proxy) -> Faults:
@@ -210,3 +99,27 @@ def of_network(engine: str, proxy: Proxy) -> Faults:
         f"{engine} 100 ms away for 2 s": partial(during, 2, slow),
         f"{engine} replies lost": lose_replies,
     }
+
+
+# A killed or blocked process stops everybody's work for seconds, so there are few of those.
+_APART_S = {poison.KILLS: 8.0, poison.BLOCKS: 60.0}
+
+
+class Poisoner:
+    """Asks the clients for poisoned orders: each takes the next one from `wanted`."""
+
+    def __init__(self) -> None:
+        self.wanted: deque[str] = deque()
+        self._last = dict.fromkeys(_APART_S, -1000.0)
+
+    def faults(self) -> Faults:
+        """Return the faults, by name."""
+        return {f"poison that {sku[7:].lower()}": partial(self._want, sku) for sku in poison.HARMED}
+
+    async def _want(self, sku: str, random: Random) -> None:
+        del random
+        now = anyio.current_time()
+        if now - self._last.get(sku, -1000.0) < _APART_S.get(sku, 0.0):
+            raise BusyError
+        self._last[sku] = now
+        self.wanted.append(sku)

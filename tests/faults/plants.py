@@ -120,7 +120,7 @@ def verdict_without_the_key(patch: Patch) -> None:
         verdict = Verdict(
             event_id=given.event.id,
             event_type=given.event.type,
-            work=given.event.consequence(),
+            cause=given.event,
             state=State.DEAD,
             attempts=given.attempts,
             error_type=type(error).__name__,

@@ -9,7 +9,7 @@ class Proxy:
     """Listens on a loopback port and connects each caller to an engine's unix socket."""
 
     def __init__(self, target: Path) -> None:
-        self._target = str(target)
+        self.target = target
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[None]] = set()
@@ -55,7 +55,7 @@ class Proxy:
         assert task is not None
         self._serving.add(task)
         try:
-            far_reader, far_writer = await asyncio.open_unix_connection(self._target)
+            far_reader, far_writer = await asyncio.open_unix_connection(str(self.target))
         except OSError:
             writer.transport.abort()
             self._serving.discard(task)

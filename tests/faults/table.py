@@ -24,6 +24,13 @@ def _lines(report: Report) -> Iterator[str]:
             ("orders", f"{len(witness.ids)} ({witness.repeats} asked for twice)"),
             ("events", f"{report.events} ({report.events / max(1, report.seconds):.0f}/s)"),
             ("answers", replies),
+            (
+                "dead letters",
+                f"{report.dead_letters}, all of them poison"
+                if not report.broken
+                else str(report.dead_letters),
+            ),
+            ("processes ended by poison", f"{report.poisoned} killed, {report.blocked} blocked"),
             ("committed to handled", _spread(report.critical_s)),
             *((f"kill -9 {role} to next", _spread(took)) for role, took in report.next_s.items()),
             *(

@@ -3,6 +3,7 @@
 from functools import partial
 
 import anyio
+import pytest
 
 from app.db import Database
 from app.modules.inventory.models import ReceiptDraft
@@ -10,6 +11,8 @@ from app.modules.inventory.service.receive import receive
 from app.modules.inventory.service.reserve import reserve
 from tests.inventory.sample import answers, check_books, decide, levels, request, stock
 from tests.transactions import Work, blocked, check_lock_order, holding
+
+pytestmark = pytest.mark.every_postgres
 
 
 def reserving(**orders: dict[str, int]) -> Work:

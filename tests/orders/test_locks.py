@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import pytest
+
 from app.db import Database
 from app.modules.orders.events import Shortage
 from app.modules.orders.models import OrderStatus
@@ -9,6 +11,8 @@ from app.modules.orders.service.place import place
 from app.modules.orders.service.settle import Verdict, settle
 from tests.orders.sample import catalogue, draft, placed, published, stored
 from tests.transactions import Work, blocked, check_lock_order, commit, holding
+
+pytestmark = pytest.mark.every_postgres
 
 
 def placing(*references: str) -> Work:

@@ -199,14 +199,14 @@ async def _place_and_fail(database: Database, wanted: OrderDraft) -> None:
 
 
 async def test_a_batch_costs_as_many_statements_as_one_order(database: Database) -> None:
-    products = {f"SKU-{number:04}": number for number in range(1000)}
+    products = {f"SKU-{number:04}": number for number in range(100)}
     await catalogue(database, **products)
     lines = [(sku, 1) for sku in products]
 
     with counted(database) as one:
         await placed(database, draft(lines[1]))
     with counted(database) as many:
-        orders = await placed(database, *(draft(*lines) for _ in range(40)))
+        orders = await placed(database, *(draft(*lines) for _ in range(400)))
 
     assert len([text for text in one if not text.startswith("BEGIN")]) == 4
     assert len(many) == len(one)

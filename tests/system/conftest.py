@@ -1,5 +1,6 @@
 """Whole deployments: the embedded one, and api plus workers on servers."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pydantic import SecretStr
 
 from app.cli.verify import verified
 from app.settings import load_settings
-from tests.conftest import POSTGRES, PostgresFixture
+from tests.conftest import PostgresFixture
 from tests.system.orderly import Orderly
 from tests.valkey import ValkeyServer
 
@@ -61,12 +62,17 @@ def no_blocking_calls() -> None:
 
 
 @pytest.fixture
-def deploy(tmp_path: Path, postgres: PostgresFixture) -> Iterator[Callable[[str], Deployment]]:
-    """Return a function that makes a deployment: "embedded", "pg16" or "pg18"."""
+def deploy(
+    tmp_path: Path, postgres: PostgresFixture, sqlite_template: Path
+) -> Iterator[Callable[[str], Deployment]]:
+    """Return a function that makes a deployment: "embedded", "pg16" or "pg18", migrated."""
     with ExitStack() as stack:
 
         def make(kind: str) -> Deployment:
             if kind == "embedded":
+                data = tmp_path / "var"
+                data.mkdir(mode=0o700)
+                shutil.copy(sqlite_template, data / "orderly.db")
                 return Deployment(tmp_path, {}, stack)
             server = ValkeyServer()
             stack.callback(server.stop)
@@ -77,7 +83,7 @@ def deploy(tmp_path: Path, postgres: PostgresFixture) -> Iterator[Callable[[str]
         yield make
 
 
-@pytest.fixture(params=["embedded", *POSTGRES])
+@pytest.fixture
 def deployment(request: pytest.FixtureRequest, deploy: Callable[[str], Deployment]) -> Deployment:
     """Make each kind of deployment; nothing runs yet."""
     return deploy(request.param)

@@ -16,6 +16,8 @@ from uuid import uuid4
 import anyio
 import httpx2
 
+from tests.ends import EndsWithUs
+
 ROOT = Path(__file__).parents[2]
 SETTLED = {"confirmed", "rejected"}
 
@@ -54,6 +56,7 @@ class Orderly:
         self._port = port
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._process: subprocess.Popen[bytes] | None = None
+        self._ends_with_us: EndsWithUs | None = None
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -66,7 +69,8 @@ class Orderly:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process is not None:
+        if self._process is not None and self._ends_with_us is not None:
+            self._ends_with_us.release()
             if self._process.poll() is None:
                 self._process.kill()
             self._process.wait(10)
@@ -83,6 +87,7 @@ class Orderly:
             stdout=subprocess.PIPE,
             stderr=self._log,
         )
+        self._ends_with_us = EndsWithUs(self._process)
         assert self._process.stdout is not None
         with self._process.stdout as output:
             first = output.readline().decode()
@@ -103,6 +108,8 @@ class Orderly:
 
     def _signal(self, number: signal.Signals) -> int:
         assert self._process is not None
+        assert self._ends_with_us is not None
+        self._ends_with_us.release()
         self._process.send_signal(number)
         return self._process.wait(20)
 

@@ -1,5 +1,6 @@
 """Starting and stopping: it works, or it is one sentence and a non-zero exit."""
 
+import json
 import signal
 import socket
 import sqlite3
@@ -12,7 +13,9 @@ from pathlib import Path
 import anyio
 import httpx2
 import pytest
+from sqlalchemy import text
 
+from app import db
 from tests.system.conftest import Deployment
 from tests.system.orderly import Orderly, Shop, clean_environment, run
 
@@ -28,34 +31,72 @@ def refused(done: "subprocess.CompletedProcess[str]") -> str:
     return sentence.removeprefix("orderly: ")
 
 
-@pytest.mark.parametrize(
-    ("environment", "says"),
-    [
-        ({"DATABASE_URL": "postgresql://x/y"}, "DATABASE_URL is set and REDIS_URL is not"),
-        ({"REDIS_URL": "redis://x"}, "REDIS_URL is set and DATABASE_URL is not"),
-        ({"APP_ROLE": "api"}, "set DATABASE_URL and REDIS_URL, or use APP_ROLE=all"),
-        ({"APP_ROLE": "worker"}, "set DATABASE_URL and REDIS_URL, or use APP_ROLE=all"),
-        ({"APP_ROLE": "boss"}, "found 'boss'"),
-        ({"APP_PORT": "http"}, "found 'http'"),
-        ({"APP_SUBSCRIBERS": "orders"}, "APP_SUBSCRIBERS limits a worker"),
-        ({"APP_HOST": "192.0.2.1"}, "set one, for example APP_API_KEY="),
-        ({"APP_API_KEY": "short"}, "APP_API_KEY is not usable"),
-        ({"APP_API_KEY_FILE": "/nowhere/key"}, "/nowhere/key, which cannot be read"),
-        ({"DATABASE_URL": "mysql://x/y", "REDIS_URL": "redis://x"}, "speaks postgresql://"),
-        ({"DATABASE_URL": "sqlite:///x", "REDIS_URL": "redis://x"}, "speaks postgresql://"),
-        ({"DATABASE_URL": "what?", "REDIS_URL": "redis://x"}, "DATABASE_URL is not a URL"),
-        (
-            {"DATABASE_URL": f"postgres://u:secret@{NOBODY}/d", "REDIS_URL": f"redis://{NOBODY}"},
-            "The database of DATABASE_URL cannot be used",
-        ),
-    ],
-)
-def test_a_configuration_that_cannot_work_is_one_sentence(
-    tmp_path: Path, environment: dict[str, str], says: str
-) -> None:
-    sentence = refused(run(["serve"], tmp_path, environment))
+UNUSABLE = [
+    ({"DATABASE_URL": "postgresql://x/y"}, "DATABASE_URL is set and REDIS_URL is not"),
+    ({"REDIS_URL": "redis://x"}, "REDIS_URL is set and DATABASE_URL is not"),
+    ({"APP_ROLE": "api"}, "set DATABASE_URL and REDIS_URL, or use APP_ROLE=all"),
+    ({"APP_ROLE": "worker"}, "set DATABASE_URL and REDIS_URL, or use APP_ROLE=all"),
+    ({"APP_ROLE": "boss"}, "found 'boss'"),
+    ({"APP_PORT": "http"}, "found 'http'"),
+    ({"APP_SUBSCRIBERS": "orders"}, "APP_SUBSCRIBERS limits a worker"),
+    ({"APP_HOST": "192.0.2.1"}, "set one, for example APP_API_KEY="),
+    ({"APP_API_KEY": "short"}, "APP_API_KEY is not usable"),
+    ({"APP_API_KEY_FILE": "/nowhere/key"}, "/nowhere/key, which cannot be read"),
+    ({"DATABASE_URL": "mysql://x/y", "REDIS_URL": "redis://x"}, "speaks postgresql://"),
+    ({"DATABASE_URL": "sqlite:///x", "REDIS_URL": "redis://x"}, "speaks postgresql://"),
+    ({"DATABASE_URL": "what?", "REDIS_URL": "redis://x"}, "DATABASE_URL is not a URL"),
+    (
+        {"DATABASE_URL": f"postgres://u:secret@{NOBODY}/d", "REDIS_URL": f"redis://{NOBODY}"},
+        "The database of DATABASE_URL cannot be used",
+    ),
+]
 
-    assert says in sentence
+# `serve`, once per configuration that it reads; imports take most of the time of a start.
+SERVE_EACH = """
+import contextlib, io, json, os, sys
+from app.__main__ import main
+
+ours = dict(os.environ)
+for environment in json.load(sys.stdin):
+    os.environ.clear()
+    os.environ.update(ours | environment)
+    sys.argv = ["app", "serve"]
+    error, code = io.StringIO(), 0
+    with contextlib.redirect_stderr(error):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([code, error.getvalue()]))
+"""
+
+
+@pytest.fixture(scope="module")
+def refusals(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list["subprocess.CompletedProcess[str]"]:
+    """Return how `serve` ended with each of UNUSABLE."""
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE_EACH],
+        cwd=tmp_path_factory.mktemp("refusals"),
+        env=clean_environment({}),
+        input=json.dumps([environment for environment, _ in UNUSABLE]),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    ends = [json.loads(line) for line in done.stdout.splitlines()]
+    return [subprocess.CompletedProcess("serve", code, "", error) for code, error in ends]
+
+
+@pytest.mark.parametrize("number", range(len(UNUSABLE)), ids=[str(case) for case, _ in UNUSABLE])
+def test_a_configuration_that_cannot_work_is_one_sentence(
+    refusals: list["subprocess.CompletedProcess[str]"], number: int
+) -> None:
+    sentence = refused(refusals[number])
+
+    assert UNUSABLE[number][1] in sentence
     assert "secret" not in sentence
 
 
@@ -94,8 +135,7 @@ def test_on_servers_a_missing_schema_names_the_command_and_migrate_mends_it(
     tmp_path: Path, servers: Deployment
 ) -> None:
     database = servers.environment["DATABASE_URL"]
-    assert run(["migrate"], tmp_path, servers.environment).returncode == 0
-    _drop_everything(tmp_path, servers)
+    _drop_everything(servers)
 
     sentence = refused(run(["serve", "--port", "0"], tmp_path, servers.environment))
     assert "was never created" in sentence
@@ -107,21 +147,15 @@ def test_on_servers_a_missing_schema_names_the_command_and_migrate_mends_it(
     servers.start("all")
 
 
-def _drop_everything(directory: Path, servers: Deployment) -> None:
-    code = (
-        "import anyio, os\n"
-        "from sqlalchemy import text\n"
-        "from app import db\n"
-        "async def main():\n"
-        "    database = db.postgresql(os.environ['DATABASE_URL'])\n"
-        "    async with database.writer.begin() as connection:\n"
-        "        await connection.execute(text('DROP SCHEMA public CASCADE'))\n"
-        "        await connection.execute(text('CREATE SCHEMA public'))\n"
-        "    await database.close()\n"
-        "anyio.run(main)\n"
-    )
-    environment = clean_environment(servers.environment)
-    subprocess.run([sys.executable, "-c", code], cwd=directory, env=environment, check=True)
+def _drop_everything(servers: Deployment) -> None:
+    async def drop() -> None:
+        database = db.postgresql(servers.environment["DATABASE_URL"])
+        async with database.writer.begin() as connection:
+            await connection.execute(text("DROP SCHEMA public CASCADE"))
+            await connection.execute(text("CREATE SCHEMA public"))
+        await database.close()
+
+    anyio.run(drop)
 
 
 def test_a_redis_that_is_not_there_stops_what_needs_it_and_only_that(

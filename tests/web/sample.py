@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.middleware import Middleware
 
 from app.bus.event import current_context
+from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import LoopHealth
 from app.db import Database
@@ -49,6 +50,7 @@ class Process:
     stream_ok: bool | None = True
     draining: bool = False
     loops: Sequence[LoopHealth] = field(default_factory=tuple)
+    stream: Stream | None = None
 
     def health(self) -> Sequence[LoopHealth]:
         return self.loops

@@ -1,13 +1,15 @@
 """A POST with an Idempotency-Key has its effect once, on every database."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import anyio
 import httpx2
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 
+from app.bus.retention import Retention, RetentionPolicy
 from app.bus.sql import now
 from app.db import Database
 from app.web import idempotency
@@ -251,3 +253,41 @@ async def test_a_repeat_of_a_request_that_takes_too_long_is_asked_to_come_back(
     assert problem_of(response)["code"] == "idempotency_in_flight"
     assert response.headers["retry-after"] == "1"
     assert await count(process.database) == 0
+
+
+async def test_keys_are_kept_for_their_time_and_then_forgotten(
+    client: httpx2.AsyncClient, process: Process
+) -> None:
+    forget = partial(idempotency.forget, hours=24)
+    retention = Retention(process.database, RetentionPolicy(step=2), [forget])
+    for key in ("a", "b", "c", "used-again"):
+        await post(client, key)
+    await age(process.database, 25)
+    await post(client, "used-again")
+    await post(client, "young")
+
+    await retention.run_round()
+
+    async with process.database.read() as session:
+        kept = set(await session.scalars(select(idempotency.keys.c.key)))
+    assert kept == {"used-again", "young"}
+
+
+async def test_a_key_in_use_is_not_forgotten_under_its_request(
+    client: httpx2.AsyncClient, process: Process
+) -> None:
+    database = process.database
+    if database.single_writer:
+        pytest.skip("SQLite writers take turns")
+    await post(client, "k-1")
+    await age(database, 25)
+    one = idempotency.keys.c.key == "k-1"
+
+    async with database.writer.connect() as other:
+        await other.execute(update(idempotency.keys).where(one).values(created_at=now()))
+        async with database.write() as session:
+            await session.execute(text("SET LOCAL lock_timeout = '1s'"))
+            assert await idempotency.forget(session, 10, hours=24) == 0
+        await other.commit()
+
+    assert (await post(client, "k-1")).headers["idempotency-replayed"] == "true"

@@ -29,11 +29,17 @@ def ears() -> Ears:
 
 
 @pytest.fixture
-async def client(database: Database, ears: Ears) -> AsyncIterator[httpx2.AsyncClient]:
-    """Connect to the whole application, whose one subscriber is ears; no loop runs."""
+def process(database: Database, ears: Ears) -> Process:
+    """Stand in for a process whose one subscriber is ears; no loop runs."""
     settings = Settings.model_validate({})
-    app = create_app(settings)
-    app.state.runtime = Process(settings=settings, database=database, subscribers=[ears.subscriber])
+    return Process(settings=settings, database=database, subscribers=[ears.subscriber])
+
+
+@pytest.fixture
+async def client(process: Process) -> AsyncIterator[httpx2.AsyncClient]:
+    """Connect to the whole application."""
+    app = create_app(process.settings)
+    app.state.runtime = process
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(
         transport=transport, base_url="http://localhost/v1/ops"
@@ -256,3 +262,31 @@ async def test_a_dry_run_of_a_module_tells_its_events_and_tables(database: Datab
     assert changed["stock_levels"] == {"inserted": 0, "updated": 1, "deleted": 0}
     assert changed["stock_movements"] == {"inserted": 1, "updated": 0, "deleted": 0}
     assert await dump(database) == before
+
+
+async def test_a_subscriber_is_unregistered(
+    client: httpx2.AsyncClient, process: Process, database: Database, ears: Ears, stream: Stream
+) -> None:
+    await dead(database, ears, *loud(2))
+    await stream.ensure_groups(["bells"], "ears")
+    answers = [await client.delete("/subscribers/nose")]
+    process.stream = Stream("unix:///nowhere/s")
+    answers.append(await client.delete("/subscribers/ears"))
+    process.stream = stream
+    answers.append(await client.delete("/subscribers/ears"))
+    async with stream.reader(["bells"], "ears", "c1", block_s=0.01) as reader:
+        await reader.fresh(1)
+    answers.append(await client.delete("/subscribers/ears?discard=true"))
+    await stream._redis.xgroup_delconsumer(stream.key("bells"), "ears", "c1")
+
+    done = await client.delete("/subscribers/ears?discard=true")
+
+    assert [(answer.status_code, problem_of(answer)["code"]) for answer in answers] == [
+        (404, "not_found"),
+        (503, "unavailable"),
+        (409, "dead_letters_left"),
+        (409, "subscriber_alive"),
+    ]
+    assert (done.status_code, done.json()["action"], done.json()["total"]) == (200, "unregister", 2)
+    assert (await client.get("/actions")).json()["items"] == [done.json()]
+    assert (await client.get("/dead-letters")).json()["items"] == []

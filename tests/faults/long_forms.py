@@ -1,0 +1,101 @@
+"""The long forms of the tests that need no processes.
+
+`python3 dev.py faults --crash-points` and `python3 dev.py faults --histories N --seed S`.
+"""
+
+import logging
+import tempfile
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import anyio
+import structlog
+from pydantic import SecretStr
+
+from app import schema
+from app.settings import Settings
+from tests.faults.crash_points import Ground, on_postgresql, on_sqlite, singles_and_pairs
+from tests.faults.protocol.histories import STEPS, run
+from tests.faults.protocol.world import World
+from tests.postgres import PostgresServer
+from tests.valkey import ValkeyServer
+
+_DATABASES = 4
+
+
+async def crash_points(tell: Callable[[str], object]) -> bool:
+    """Crash at every point and at every pair, on both databases; tell, and return if all held."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    valkey = ValkeyServer(persistent=False)
+    await anyio.to_thread.run_sync(valkey.start)
+    held = True
+    try:
+        for name, on in (("SQLite", _sqlite), ("PostgreSQL 18", _postgresql)):
+            async with on() as ground:
+                for flushed in (False, True):
+                    began = time.monotonic()
+                    found = await singles_and_pairs(ground, valkey.url, flushed=flushed)
+                    single = sum(len(at) == 1 for at in found.points)
+                    pairs = len(found.points) - single
+                    tell(
+                        f"{name}, stream {'lost' if flushed else 'kept'}: {single} points, "
+                        f"{pairs} pairs, {len(found.broken)} not survived, "
+                        f"{time.monotonic() - began:.0f} s"
+                    )
+                    for at, broken in found.broken.items():
+                        tell(f"    crashes at {at}: {broken}")
+                    held = held and not found.broken
+    finally:
+        await anyio.to_thread.run_sync(valkey.stop)
+    return held
+
+
+def histories(tell: Callable[[str], object], number: int, seed: int) -> bool:
+    """Run so many histories of the delivery protocol; tell, and return whether all held."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    valkey = ValkeyServer(persistent=False)
+    valkey.start()
+    began = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory(prefix="orderly-histories-") as directory:
+            folder = Path(directory)
+            template = anyio.run(sqlite_template, folder)
+            run(lambda: World(template, folder, valkey.url), number, seed=seed)
+    except Exception:  # noqa: BLE001 - whatever it is, it is what was looked for
+        tell(traceback.format_exc())
+        return False
+    finally:
+        valkey.stop()
+        tell(f"seed {seed}: {number} histories of {STEPS} steps, {time.monotonic() - began:.0f} s")
+    return True
+
+
+@asynccontextmanager
+async def _sqlite() -> AsyncIterator[Ground]:
+    with tempfile.TemporaryDirectory(prefix="orderly-crashes-") as directory:
+        folder = Path(directory)
+        yield on_sqlite(await sqlite_template(folder), folder)
+
+
+async def sqlite_template(folder: Path) -> Path:
+    """Make a migrated, empty database file in a folder of its own."""
+    data = folder / "template"
+    data.mkdir()
+    await schema.migrate(Settings.model_validate({"data": data}))
+    return data / "orderly.db"
+
+
+@asynccontextmanager
+async def _postgresql() -> AsyncIterator[Ground]:
+    postgres = PostgresServer(18)
+    async with AsyncExitStack() as stack:
+        await anyio.to_thread.run_sync(postgres.start)
+        stack.push_async_callback(anyio.to_thread.run_sync, postgres.stop)
+        urls = [await anyio.to_thread.run_sync(postgres.create_database) for _ in range(_DATABASES)]
+        for url in urls:
+            values = {"DATABASE_URL": SecretStr(url), "REDIS_URL": SecretStr("redis://unused")}
+            await schema.migrate(Settings.model_validate(values))
+        yield await stack.enter_async_context(on_postgresql(*urls))
