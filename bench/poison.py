@@ -3,7 +3,8 @@
 The rate of neighbours is that of the whole stream: events acknowledged per second, bad ones
 included, against the same stream without bad events, which runs just before. 100 % says that a
 good event waits for its turn no longer than if every event before it were good. "By CPU" is the
-same ratio in seconds of CPU of this process, which other work on the machine disturbs less.
+same ratio in seconds of CPU of this process, which other work on the machine disturbs less. The
+handlers do what those of a saga do at least: a row and the next event for each good event.
 
 python bench/poison.py [--database sqlite|postgresql] [--events 10000] [--runs 3]
 """
@@ -52,6 +53,15 @@ class Rang(Event):
     cracked: bool
 
 
+class Echoed(Event):
+    """The bell was heard."""
+
+    type = "ears.bell_echoed.v1"
+    subject_field = "bell"
+
+    bell: str
+
+
 @dataclass(frozen=True)
 class Case:
     """A share of bad events, and how their handler tells."""
@@ -69,13 +79,14 @@ CASES = [
 
 
 def listener(case: Case) -> Subscriber:
-    """Return a subscriber that writes a row per good event."""
+    """Return a subscriber that writes a row and publishes an event per good event."""
     ears = Subscriber("ears")
 
     async def hear(event: Rang, session: AsyncSession) -> None:
         if event.cracked:
             raise ValueError(event.bell)
         await session.execute(inbox_table.insert().values(subscriber="effects", event_id=event.id))
+        await outbox.publish(session, Echoed(bell=event.bell))
 
     async def hear_all(events: Sequence[Rang], session: AsyncSession) -> list[Failed[Rang]]:
         cracked = [event for event in events if event.cracked]
@@ -85,6 +96,7 @@ def listener(case: Case) -> Subscriber:
         if good:
             rows = [{"subscriber": "effects", "event_id": event.id} for event in good]
             await session.execute(inbox_table.insert(), rows)
+            await outbox.publish(session, *(Echoed(bell=event.bell) for event in good))
         return [Failed(event, "cracked") for event in cracked]
 
     if case.handler == "single":

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import (
     Executable,
     Float,
+    FromClause,
     Integer,
     String,
     Uuid,
@@ -28,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.event import Envelope, Event
 from app.bus.outbox import publish
-from app.bus.sql import Given, code, dialect_of, later, now, rows, upsert
+from app.bus.sql import code, later, now, prepared, rows, upsert
 from app.bus.tables import delivery, inbox, outbox, subscription
 
 # Longer errors are cut: the row is for finding the bug, the log has the whole traceback.
@@ -39,6 +40,9 @@ UNFINISHED_LIMIT = 3
 
 PARKED_S = 900.0
 """Seconds an event waits for a build that knows its type."""
+
+
+_SUBSCRIBER = bindparam("the_subscriber", type_=code(80))
 
 
 class State(StrEnum):
@@ -95,23 +99,24 @@ async def record(session: AsyncSession, subscriber: str, verdicts: Sequence[Verd
     """
     if not verdicts:
         return
-    statement = _statements.get(dialect_of(session).name)
-    if statement is None:
-        statement = _statements[dialect_of(session).name] = _recording(session)
-    given = _VERDICTS.values(
-        session,
-        event_id=[verdict.event_id for verdict in verdicts],
-        state=[verdict.state for verdict in verdicts],
-        attempts=[verdict.attempts for verdict in verdicts],
-        delay_s=[verdict.delay_s for verdict in verdicts],
-        error_type=[verdict.error_type[:200] for verdict in verdicts],
-        error=[_storable(verdict.error) for verdict in verdicts],
-    )
-    await session.execute(statement, {"the_subscriber": subscriber, **given})
+    columns: dict[str, Sequence[object]] = {
+        "event_id": [verdict.event_id for verdict in verdicts],
+        "state": [verdict.state for verdict in verdicts],
+        "attempts": [verdict.attempts for verdict in verdicts],
+        "delay_s": [verdict.delay_s for verdict in verdicts],
+        "error_type": [verdict.error_type[:200] for verdict in verdicts],
+        "error": [_storable(verdict.error) for verdict in verdicts],
+    }
+    await _record.run(session, columns, the_subscriber=subscriber)
     await publish(session, *_dead_letters(subscriber, verdicts))
 
 
-_VERDICTS = Given(
+_VERDICT_COLUMNS = ("event_id", "state", "attempts", "error_type", "error")
+# Why the row is there, what an operator changed in it and when it began stay as they were.
+_OVERWRITTEN = ("state", "attempts", "unfinished", "next_attempt_at", "error_type", "error")
+
+
+@prepared(
     event_id=Uuid(),
     state=String(),
     attempts=Integer(),
@@ -119,20 +124,12 @@ _VERDICTS = Given(
     error_type=String(),
     error=String(),
 )
-_VERDICT_COLUMNS = ("event_id", "state", "attempts", "error_type", "error")
-# Why the row is there, what an operator changed in it and when it began stay as they were.
-_OVERWRITTEN = ("state", "attempts", "unfinished", "next_attempt_at", "error_type", "error")
-# By dialect: a busy subscriber whose events fail writes verdicts batch by batch.
-_statements: dict[str, Executable] = {}
-
-
-def _recording(session: AsyncSession) -> Executable:
-    given = _VERDICTS.table(session)
+def _record(session: AsyncSession, given: FromClause) -> Executable:
     next_attempt_at = case((given.c.state == State.DUE, later(given.c.delay_s)), else_=null())
     insert = upsert(session, delivery).from_select(
         ["subscriber", "reason", "unfinished", "next_attempt_at", *_VERDICT_COLUMNS],
         select(
-            bindparam("the_subscriber", type_=code(80)),
+            _SUBSCRIBER,
             literal(Reason.FAILED, String()),
             literal(0, Integer()),
             next_attempt_at,
@@ -232,13 +229,16 @@ async def held_back(
     session: AsyncSession, subscriber: str, event_ids: Collection[UUID]
 ) -> set[UUID]:
     """Return which of these events have a row, and so are not the stream's to deliver."""
-    given = rows(session, event_id=(Uuid(), list(event_ids)))
+    found = await _held_back.run(session, {"event_id": list(event_ids)}, the_subscriber=subscriber)
+    return set(found.scalars())
+
+
+@prepared(event_id=Uuid())
+def _held_back(session: AsyncSession, given: FromClause) -> Executable:
+    del session
     # Once per event, by the key. A join, or IN, goes through every row of the subscriber instead:
     # on SQLite once per event, and on PostgreSQL for as long as it thinks that they are few.
     row = select(delivery.c.event_id).where(
-        delivery.c.subscriber == subscriber, delivery.c.event_id == given.c.event_id
+        delivery.c.subscriber == _SUBSCRIBER, delivery.c.event_id == given.c.event_id
     )
-    found = await session.scalars(
-        select(given.c.event_id).where(row.scalar_subquery().is_not(None))
-    )
-    return set(found)
+    return select(given.c.event_id).where(row.scalar_subquery().is_not(None))

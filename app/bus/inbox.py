@@ -3,15 +3,17 @@
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
-from sqlalchemy import Uuid, delete, literal, or_, select, union_all
+from sqlalchemy import Executable, FromClause, Uuid, bindparam, delete, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import outbox as outbox_rows
 from app.bus import settled
 from app.bus.replay import fill_new
-from app.bus.sql import code, rows, upsert
+from app.bus.sql import code, prepared, rows, upsert
 from app.bus.subscriber import Subscriber
 from app.bus.tables import inbox, outbox, subscription
+
+_SUBSCRIBER = bindparam("the_subscriber", type_=code(80))
 
 
 async def claim(session: AsyncSession, subscriber: str, event_ids: Collection[UUID]) -> set[UUID]:
@@ -22,13 +24,20 @@ async def claim(session: AsyncSession, subscriber: str, event_ids: Collection[UU
     return nothing and must not run. Rows go in sorted, so two workers with overlapping batches
     wait for one another instead of deadlocking; a twin's uncommitted row makes this one wait.
     """
-    given = rows(session, event_id=(Uuid(), sorted(set(event_ids))))
+    inserted = await _claim.run(
+        session, {"event_id": sorted(set(event_ids))}, the_subscriber=subscriber
+    )
+    return set(inserted.scalars())
+
+
+@prepared(event_id=Uuid())
+def _claim(session: AsyncSession, given: FromClause) -> Executable:
     owed = (
-        select(literal(subscriber, code(80)), outbox.c.event_id)
+        select(_SUBSCRIBER, outbox.c.event_id)
         .join(given, outbox.c.event_id == given.c.event_id)
         .join(subscription, subscription.c.event_type == outbox.c.type)
         .where(
-            subscription.c.subscriber == subscriber,
+            subscription.c.subscriber == _SUBSCRIBER,
             or_(
                 # Read between the relay's XADD and its mark: the place it will get is a new one.
                 outbox.c.log_position.is_(None),
@@ -37,13 +46,12 @@ async def claim(session: AsyncSession, subscriber: str, event_ids: Collection[UU
         )
         .order_by(outbox.c.event_id)
     )
-    inserted = await session.scalars(
+    return (
         upsert(session, inbox)
         .from_select(["subscriber", "event_id"], owed)
         .on_conflict_do_nothing()
         .returning(inbox.c.event_id)
     )
-    return set(inserted)
 
 
 async def unwritten(
@@ -66,28 +74,35 @@ async def unwritten(
 
 async def take(session: AsyncSession, subscriber: str, event_ids: Collection[UUID]) -> set[UUID]:
     """Insert the inbox rows of events that are due anyway, and return the ids that were new."""
-    given = rows(session, event_id=(Uuid(), sorted(event_ids)))
-    inserted = await session.scalars(
+    inserted = await _take.run(session, {"event_id": sorted(event_ids)}, the_subscriber=subscriber)
+    return set(inserted.scalars())
+
+
+@prepared(event_id=Uuid())
+def _take(session: AsyncSession, given: FromClause) -> Executable:
+    return (
         upsert(session, inbox)
         .from_select(
             ["subscriber", "event_id"],
-            select(literal(subscriber, code(80)), given.c.event_id)
+            select(_SUBSCRIBER, given.c.event_id)
             .where(given.c.event_id.is_not(None))  # without a WHERE, SQLite takes ON for a join's
             .order_by(given.c.event_id),
         )
         .on_conflict_do_nothing()
         .returning(inbox.c.event_id)
     )
-    return set(inserted)
 
 
 async def release(session: AsyncSession, subscriber: str, event_ids: Iterable[UUID]) -> None:
     """Take back the rows of events that failed, in the transaction that claimed them."""
-    given = rows(session, event_id=(Uuid(), sorted(event_ids)))
-    await session.execute(
-        delete(inbox).where(
-            inbox.c.subscriber == subscriber, inbox.c.event_id.in_(select(given.c.event_id))
-        )
+    await _release.run(session, {"event_id": sorted(event_ids)}, the_subscriber=subscriber)
+
+
+@prepared(event_id=Uuid())
+def _release(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return delete(inbox).where(
+        inbox.c.subscriber == _SUBSCRIBER, inbox.c.event_id.in_(select(given.c.event_id))
     )
 
 

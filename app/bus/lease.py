@@ -3,14 +3,17 @@
 The database's clock decides when a row is ripe and when a claim has run out.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Executable,
+    FromClause,
     Integer,
     Uuid,
+    bindparam,
     case,
     delete,
     func,
@@ -24,13 +27,15 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.delivery import PARKED_S, UNFINISHED_LIMIT, Reason
-from app.bus.sql import later, now, rows
+from app.bus.sql import code, later, now, prepared
 from app.bus.tables import delivery, outbox
 
 # Spelled out and not bound, so that both databases see that the partial indexes fit.
 _IS_DUE = delivery.c.state == literal_column("'due'")
 _IS_SUSPECT = delivery.c.unfinished > literal_column("0")
 _IS_WORN = delivery.c.unfinished >= literal_column(str(UNFINISHED_LIMIT))
+
+_SUBSCRIBER = bindparam("the_subscriber", type_=code(80))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,16 @@ async def _opened(
     """Return claimed rows with their events, in the order these were committed."""
     if not attempts:
         return []
-    given = rows(session, event_id=(Uuid(), list(attempts)))
-    found = await session.execute(
+    found = await _open.run(session, {"event_id": list(attempts)}, the_subscriber=subscriber)
+    return [
+        Due(event_id, attempts[event_id], envelope, reason) for event_id, envelope, reason in found
+    ]
+
+
+@prepared(event_id=Uuid())
+def _open(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return (
         select(
             outbox.c.event_id,
             func.coalesce(delivery.c.envelope, outbox.c.envelope),
@@ -116,13 +129,10 @@ async def _opened(
         )
         .join(delivery, delivery.c.event_id == outbox.c.event_id)
         .where(
-            delivery.c.subscriber == subscriber, delivery.c.event_id.in_(select(given.c.event_id))
+            delivery.c.subscriber == _SUBSCRIBER, delivery.c.event_id.in_(select(given.c.event_id))
         )
         .order_by(outbox.c.position)
     )
-    return [
-        Due(event_id, attempts[event_id], envelope, reason) for event_id, envelope, reason in found
-    ]
 
 
 async def lock(
@@ -132,22 +142,31 @@ async def lock(
 
     A row that somebody claimed again, finished or discarded since is not among them.
     """
-    found = await session.execute(
+    found = await _lock.run(session, _columns(claimed), the_subscriber=subscriber)
+    return {event_id: Reason(reason) for event_id, reason in found}
+
+
+@prepared(event_id=Uuid(), attempts=Integer())
+def _lock(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return (
         select(delivery.c.event_id, delivery.c.reason)
-        .where(delivery.c.subscriber == subscriber, _IS_DUE, *_as_claimed(session, claimed))
+        .where(delivery.c.subscriber == _SUBSCRIBER, _IS_DUE, *_as_claimed(given))
         .order_by(delivery.c.event_id)
         .with_for_update(of=delivery)
     )
-    return {event_id: Reason(reason) for event_id, reason in found}
 
 
 async def finish(session: AsyncSession, subscriber: str, event_ids: Collection[UUID]) -> None:
     """Remove rows whose effects this transaction commits."""
-    given = rows(session, event_id=(Uuid(), sorted(event_ids)))
-    await session.execute(
-        delete(delivery).where(
-            delivery.c.subscriber == subscriber, delivery.c.event_id.in_(select(given.c.event_id))
-        )
+    await _finish.run(session, {"event_id": sorted(event_ids)}, the_subscriber=subscriber)
+
+
+@prepared(event_id=Uuid())
+def _finish(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return delete(delivery).where(
+        delivery.c.subscriber == _SUBSCRIBER, delivery.c.event_id.in_(select(given.c.event_id))
     )
 
 
@@ -156,13 +175,19 @@ async def hand_back(session: AsyncSession, subscriber: str, claimed: Mapping[UUI
 
     Rows that got their verdict meanwhile keep it.
     """
-    await session.execute(
+    await _hand_back.run(session, _columns(claimed), the_subscriber=subscriber)
+
+
+@prepared(event_id=Uuid(), attempts=Integer())
+def _hand_back(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return (
         update(delivery)
         .where(
-            delivery.c.subscriber == subscriber,
+            delivery.c.subscriber == _SUBSCRIBER,
             _IS_DUE,
             _IS_SUSPECT,
-            *_as_claimed(session, claimed),
+            *_as_claimed(given),
         )
         .values(
             attempts=delivery.c.attempts - 1,
@@ -220,13 +245,12 @@ async def hopeless(
     return [Due(*row) for row in found]
 
 
-def _as_claimed(session: AsyncSession, claimed: Mapping[UUID, int]) -> list[ColumnElement[bool]]:
+def _columns(claimed: Mapping[UUID, int]) -> dict[str, Sequence[object]]:
     ids = sorted(claimed)
-    given = rows(
-        session,
-        event_id=(Uuid(), ids),
-        attempts=(Integer(), [claimed[event_id] for event_id in ids]),
-    )
+    return {"event_id": ids, "attempts": [claimed[event_id] for event_id in ids]}
+
+
+def _as_claimed(given: FromClause) -> list[ColumnElement[bool]]:
     row = tuple_(delivery.c.event_id, delivery.c.attempts)
     # Not a join: both databases may take it for few rows, and compare each with each.
     return [

@@ -1,7 +1,7 @@
 """The few places where SQLite and PostgreSQL differ, each behind one name."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -12,8 +12,10 @@ from sqlalchemy import (
     CursorResult,
     DateTime,
     Dialect,
+    Executable,
     Float,
     FromClause,
+    Result,
     String,
     Table,
     TypeDecorator,
@@ -180,19 +182,34 @@ def rows(session: AsyncSession, **columns: tuple[TypeEngine[Any], Sequence[Any]]
     return _extracted(bindparam(None, table, type_=String()), types)
 
 
-class Given:
-    """A table of Python values as `rows` makes it, for a statement that is built only once.
+class Prepared:
+    """A statement over a table of Python values such as `rows` makes, built once per dialect.
 
-    Each keyword is a column and its SQL type. `table` goes into the statement, `values` to each
-    run of it: building a statement takes as long as its work on a hundred rows.
+    Building a statement takes as long as its work on a hundred rows. build gets a session and the
+    table, whose columns are the keywords with their SQL types; what else changes from run to run
+    is a `bindparam` in it.
     """
 
-    def __init__(self, **types: TypeEngine[Any]) -> None:
+    def __init__(
+        self, build: Callable[[AsyncSession, FromClause], Executable], **types: TypeEngine[Any]
+    ) -> None:
+        self._build = build
         self._types = types
+        self._statements: dict[str, Executable] = {}
 
-    def table(self, session: AsyncSession) -> FromClause:
-        """Return the table, in the session's dialect."""
-        if dialect_of(session).name == "postgresql":
+    async def run(
+        self, session: AsyncSession, columns: Mapping[str, Sequence[Any]], **parameters: object
+    ) -> Result[*tuple[Any, ...]]:
+        """Run it on these columns, all of one length."""
+        dialect = dialect_of(session)
+        statement = self._statements.get(dialect.name)
+        if statement is None:
+            statement = self._build(session, self._table(dialect))
+            self._statements[dialect.name] = statement
+        return await session.execute(statement, self._values(dialect, columns) | parameters)
+
+    def _table(self, dialect: Dialect) -> FromClause:
+        if dialect.name == "postgresql":
             arrays = [
                 bindparam(f"given_{name}", type_=ARRAY(type_))
                 for name, type_ in self._types.items()
@@ -200,13 +217,25 @@ class Given:
             return _unnested(arrays, self._types)
         return _extracted(bindparam("given", type_=String()), self._types)
 
-    def values(self, session: AsyncSession, **columns: Sequence[Any]) -> dict[str, Any]:
-        """Return the parameters that fill the table, one sequence for each of its columns."""
-        dialect = dialect_of(session)
+    def _values(self, dialect: Dialect, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         if dialect.name == "postgresql":
             return {f"given_{name}": list(columns[name]) for name in self._types}
-        typed = [(type_, columns[name]) for name, type_ in self._types.items()]
-        return {"given": _json_rows(dialect, typed)}
+        return {
+            "given": _json_rows(
+                dialect, [(type_, columns[name]) for name, type_ in self._types.items()]
+            )
+        }
+
+
+def prepared(
+    **types: TypeEngine[Any],
+) -> Callable[[Callable[[AsyncSession, FromClause], Executable]], Prepared]:
+    """Make the decorated function, which builds a statement over a table of columns, `Prepared`."""
+
+    def prepare(build: Callable[[AsyncSession, FromClause], Executable]) -> Prepared:
+        return Prepared(build, **types)
+
+    return prepare
 
 
 def _unnested(

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Uuid, select
+from sqlalchemy import BigInteger, Executable, FromClause, Integer, String, Uuid, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.event import new_id
-from app.bus.sql import code, now, rows
+from app.bus.sql import code, now, prepared, rows
 from app.db import Database
 
 
@@ -48,3 +49,24 @@ async def test_the_databases_clock_is_aware_and_right(database: Database) -> Non
 
     assert moment.tzinfo is not None
     assert abs(moment - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+async def test_a_prepared_statement_is_built_once_and_run_on_any_columns(
+    database: Database,
+) -> None:
+    built = 0
+
+    @prepared(name=String(), units=Integer())
+    def doubled(session: AsyncSession, given: FromClause) -> Executable:
+        nonlocal built
+        built += 1
+        del session
+        factor = bindparam("factor", type_=Integer())
+        return select(given.c.name, given.c.units * factor).order_by(given.c.name)
+
+    async with database.read() as session:
+        one = await doubled.run(session, {"name": ["a"], "units": [1]}, factor=2)
+        assert [tuple(row) for row in one] == [("a", 2)]
+        two = await doubled.run(session, {"name": ["c", "b"], "units": [3, None]}, factor=3)
+        assert [tuple(row) for row in two] == [("b", None), ("c", 9)]
+    assert built == 1
