@@ -24,6 +24,9 @@ from app.bus.supervise import Pulse
 _LAST_S = 1.0
 
 
+_SUSPECTS = 12
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuePolicy:
     """Page size and waits, in seconds. lease_s must outlast a handler's timeout.
@@ -129,31 +132,36 @@ class DueDeliveries:
             self._alone = False
 
     async def run_page(self) -> int:
-        """Run one page of due rows, or one suspect, and return how many were settled."""
+        """Run one page of due rows, or some suspects, and return how many were settled.
+
+        Suspects of one death run by the dozen: most of them were only near it. Those of two run
+        one by one, so that the next death is nobody else's.
+        """
         began = time.monotonic()
         await self._hand_back()
         buried = await self._bury()
         ran = 0
         if await self._suspected():
             async with self._solitude.alone():
-                ran = await self._run_some(began, suspects=True, limit=1)
+                ran = await self._run_some(began, deaths=2, limit=1)
+                ran = ran or await self._run_some(began, deaths=1, limit=_SUSPECTS)
         if not ran:
             async with self._solitude.company():
-                ran = await self._run_some(began, suspects=False, limit=self._policy.page)
+                ran = await self._run_some(began, deaths=0, limit=self._policy.page)
         return buried + ran
 
     async def _suspected(self) -> bool:
         async with self._database.read() as session:
             return await lease.suspected(session, self._subscriber.name)
 
-    async def _run_some(self, began: float, *, suspects: bool, limit: int) -> int:
-        claimed = await self._claim(suspects=suspects, limit=limit)
+    async def _run_some(self, began: float, *, deaths: int, limit: int) -> int:
+        claimed = await self._claim(deaths=deaths, limit=limit)
         if claimed:
             failed = await self.settle(claimed)
             self._wasted_s = (time.monotonic() - began) * failed / len(claimed)
         return len(claimed)
 
-    async def _claim(self, *, suspects: bool, limit: int) -> list[Due]:
+    async def _claim(self, *, deaths: int, limit: int) -> list[Due]:
         async with self._database.write() as session:
             claimed = await lease.claim(
                 session,
@@ -161,7 +169,7 @@ class DueDeliveries:
                 self._subscriber.handlers,
                 limit=limit,
                 lease_s=self._policy.lease_s,
-                suspects=suspects,
+                deaths=deaths,
             )
         self._in_hand = {row.event_id: row.attempts for row in claimed}
         return claimed

@@ -55,13 +55,13 @@ async def claim(  # noqa: PLR0913 - what, how many, for how long
     *,
     limit: int,
     lease_s: float,
-    suspects: bool,
+    deaths: int = 0,
 ) -> list[Due]:
     """Take rows whose time has come, of types this build can run, and count the attempt.
 
-    To be committed before they run, so that an attempt that kills the process counts. Suspects
-    are rows with an attempt that never came back; run them alone. Rows another worker is taking
-    are passed over; a claim that is not finished in lease_s is anybody's again.
+    To be committed before they run, so that an attempt that kills the process counts. deaths says
+    of how many of their attempts nobody ever heard again: such rows are suspects. Rows another
+    worker is taking are passed over; a claim that is not finished in lease_s is anybody's again.
     """
     ripe = (
         select(delivery.c.subscriber, delivery.c.event_id)
@@ -70,7 +70,8 @@ async def claim(  # noqa: PLR0913 - what, how many, for how long
             delivery.c.subscriber == subscriber,
             _IS_DUE,
             delivery.c.next_attempt_at <= now(),
-            _IS_SUSPECT & ~_IS_WORN if suspects else delivery.c.unfinished == 0,
+            *((_IS_SUSPECT,) if deaths else ()),
+            delivery.c.unfinished == deaths,
             outbox.c.type.in_(sorted(types)),
         )
         # By the index alone: a second key would sort all that became due at once, page by page.

@@ -64,12 +64,12 @@ async def bury(session: AsyncSession) -> None:
 
 
 async def claim_suspect(session: AsyncSession) -> None:
-    claimed = await lease.claim(session, "ears", KNOWN, limit=1, lease_s=30, suspects=True)
+    claimed = await lease.claim(session, "ears", KNOWN, limit=1, lease_s=30, deaths=1)
     assert len(claimed) == 1
 
 
 async def claim(session: AsyncSession) -> None:
-    claimed = await lease.claim(session, "ears", KNOWN, limit=10, lease_s=30, suspects=False)
+    claimed = await lease.claim(session, "ears", KNOWN, limit=10, lease_s=30, deaths=0)
     assert len(claimed) == 10
 
 

@@ -73,7 +73,7 @@ async def test_a_process_that_is_alone_waits_for_no_lease_of_its_predecessor(
     async with database.write() as session:
         await park(session, "ears", [event.id])
         [claimed] = await lease.claim(
-            session, "ears", ears.handlers, limit=10, lease_s=600, suspects=False
+            session, "ears", ears.handlers, limit=10, lease_s=600, deaths=0
         )
 
     async with running(DueDeliveries(database, ears, policy=DuePolicy(alone=True))):

@@ -82,7 +82,7 @@ async def claimed(database: Database, ears: Subscriber, *, lease_s: float = 30) 
     """Claim everything ripe, as a worker does that then dies or dawdles."""
     async with database.write() as session:
         found = await lease.claim(
-            session, ears.name, ears.handlers, limit=100, lease_s=lease_s, suspects=False
+            session, ears.name, ears.handlers, limit=100, lease_s=lease_s, deaths=0
         )
     return {row.event_id: row.attempts for row in found}
 
@@ -144,9 +144,7 @@ async def test_a_claim_that_ran_out_is_anybodys_and_the_slow_one_writes_nothing(
     await owe(database, ears, late := Rang(bell="c"))
     slow |= await claimed(database, ears, lease_s=0)
     async with database.write() as session:
-        again = await lease.claim(
-            session, "ears", ears.handlers, limit=9, lease_s=30, suspects=True
-        )
+        again = await lease.claim(session, "ears", ears.handlers, limit=9, lease_s=30, deaths=1)
     given = [
         Delivery(event, ears.handlers[Rang.type][1], slow[event.id]) for event in [*events, late]
     ]
@@ -268,7 +266,10 @@ async def test_an_engine_failure_hands_back_and_counts_no_attempt(database: Data
     assert await handled_count(database, "effects") == 4
 
 
-async def test_a_suspect_runs_alone(database: Database) -> None:
+@pytest.mark.parametrize(("deaths", "apart"), [(1, [3]), (2, [1, 1, 1])])
+async def test_suspects_run_apart_and_after_two_deaths_one_by_one(
+    database: Database, deaths: int, apart: list[int]
+) -> None:
     ears, batches = Subscriber("ears"), []
 
     @ears.on(Rang, batch=True)
@@ -276,12 +277,14 @@ async def test_a_suspect_runs_alone(database: Database) -> None:
         batches.append(len(events))
 
     await owe(database, ears, *[Rang(bell="a") for _ in range(3)])
-    await claimed(database, ears, lease_s=0)
+    for died in range(deaths):
+        async with database.write() as session:
+            await lease.claim(session, "ears", ears.handlers, limit=9, lease_s=0, deaths=died)
     await owe(database, ears, *[Rang(bell="a") for _ in range(4)])
 
     await run_due(database, ears)
 
-    assert batches == [1, 1, 1, 4]
+    assert batches == [*apart, 4]
     assert await delivery_rows(database) == []
 
 
@@ -300,7 +303,7 @@ async def test_attempts_that_never_come_back_make_a_dead_letter(
                 ears.handlers,
                 limit=1,
                 lease_s=30,
-                suspects=bool((await only_row(database)).unfinished),
+                deaths=(await only_row(database)).unfinished,
             )
 
     before = await due(database, ears).run_page()
