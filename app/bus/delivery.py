@@ -35,7 +35,7 @@ from app.bus.tables import delivery, inbox, outbox, subscription
 # Longer errors are cut: the row is for finding the bug, the log has the whole traceback.
 _LONGEST_ERROR = 8000
 
-UNFINISHED_LIMIT = 3
+UNFINISHED_LIMIT = 4
 """So many attempts that never came back with a verdict make a dead letter."""
 
 PARKED_S = 900.0
@@ -173,10 +173,8 @@ async def isolate(session: AsyncSession, subscriber: str, event_ids: Collection[
     The row says so before the next run, which is theirs alone: what kills the process would
     otherwise kill it for ever.
     """
-    # Deliveries in company count as one attempt: all but one event of a batch are innocent, and
-    # one more death, of whatever else runs beside them, must not be the end of those.
-    unfinished = UNFINISHED_LIMIT - 2
-    await _make_due(session, subscriber, event_ids, Reason.FAILED, unfinished=unfinished)
+    # Deliveries in company count as one attempt: all but one event of a batch are innocent.
+    await _make_due(session, subscriber, event_ids, Reason.FAILED, unfinished=1)
 
 
 async def _make_due(

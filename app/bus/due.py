@@ -24,7 +24,8 @@ from app.bus.supervise import Pulse
 _LAST_S = 1.0
 
 
-_SUSPECTS = 12
+# How many run at a time, by the deaths they were near.
+_SUSPECTS = ((3, 1), (2, 1), (1, 12))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ class DueDeliveries:
     """Claims due rows of one subscriber and runs them like entries of the stream.
 
     An attempt counts when it is claimed, so one that kills the process counts too. Rows with an
-    attempt that never came back run while nothing else in the process does, and after three such
+    attempt that never came back run while nothing else in the process does, and after four such
     attempts they are dead letters.
     """
 
@@ -134,8 +135,9 @@ class DueDeliveries:
     async def run_page(self) -> int:
         """Run one page of due rows, or some suspects, and return how many were settled.
 
-        Suspects of one death run by the dozen: most of them were only near it. Those of two run
-        one by one, so that the next death is nobody else's.
+        Suspects of one death run by the dozen: most of them were only near it. Those of more run
+        one by one, so that the next death is nobody else's, and twice, because somebody outside
+        may have killed the process just then.
         """
         began = time.monotonic()
         await self._hand_back()
@@ -143,8 +145,8 @@ class DueDeliveries:
         ran = 0
         if await self._suspected():
             async with self._solitude.alone():
-                ran = await self._run_some(began, deaths=2, limit=1)
-                ran = ran or await self._run_some(began, deaths=1, limit=_SUSPECTS)
+                for deaths, limit in _SUSPECTS:
+                    ran = ran or await self._run_some(began, deaths=deaths, limit=limit)
         if not ran:
             async with self._solitude.company():
                 ran = await self._run_some(began, deaths=0, limit=self._policy.page)

@@ -24,7 +24,7 @@ SELECT {new_id}, 'bells.bell_rang.v1', 'bells', 'a', 'a', 'x', {now}, n || '-0',
 INSERT INTO delivery (subscriber, event_id, state, reason, attempts, unfinished, next_attempt_at)
 SELECT 'ears', event_id, CASE WHEN log_position <= 5000 THEN 'dead' ELSE 'due' END,
        CASE WHEN log_position <= 10000 THEN 'parked' ELSE 'failed' END, 1,
-       CASE log_position WHEN 15001 THEN 1 WHEN 15002 THEN 3 ELSE 0 END, {hour_ago}
+       CASE log_position WHEN 15001 THEN 1 WHEN 15002 THEN 4 ELSE 0 END, {hour_ago}
   FROM outbox;
 WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 5010)
 INSERT INTO outbox (event_id, type, context, subject, correlation_id, envelope)

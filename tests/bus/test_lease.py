@@ -266,7 +266,7 @@ async def test_an_engine_failure_hands_back_and_counts_no_attempt(database: Data
     assert await handled_count(database, "effects") == 4
 
 
-@pytest.mark.parametrize(("deaths", "apart"), [(1, [3]), (2, [1, 1, 1])])
+@pytest.mark.parametrize(("deaths", "apart"), [(1, [3]), (2, [1, 1, 1]), (3, [1, 1, 1])])
 async def test_suspects_run_apart_and_after_two_deaths_one_by_one(
     database: Database, deaths: int, apart: list[int]
 ) -> None:
@@ -311,7 +311,7 @@ async def test_attempts_that_never_come_back_make_a_dead_letter(
 
     row = await only_row(database)
     assert before == 0
-    assert (row.state, row.attempts, row.error_type) == ("dead", 3, "Unfinished")
+    assert (row.state, row.attempts, row.error_type) == ("dead", UNFINISHED_LIMIT, "Unfinished")
     [letter] = await published(database, DeadLettered)
     assert letter.data["dead_event_id"] == str(event.id)
     assert effects.calls == 0

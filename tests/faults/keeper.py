@@ -1,5 +1,6 @@
 """Keeps one process running, as an orchestrator would, while faults end and freeze it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -125,10 +126,12 @@ class Keeper:
                 finally:
                     os.kill(pid, signal.SIGCONT)
 
-    async def kill_engine(self, pid: int) -> None:
+    async def kill_engine(self, state: Path) -> None:
         """Kill -9 the engine that the process started; the process must end of it, not go on."""
         async with self._turn:
             process = await self._settled()
+            # Not before: poison may have ended the process, and another engine runs since.
+            pid = json.loads(await anyio.Path(state).read_text())["pid"]
             self._engine_killed = True
             self._end(pid, signal.SIGKILL)
             with anyio.move_on_after(20):

@@ -1,6 +1,5 @@
 """The faults, by name. Each takes a seeded source of chance, and returns when it is over."""
 
-import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -61,9 +60,7 @@ def of_child(data: Path, keeper: Keeper) -> Faults:
         del random
         if not keeper.is_free:
             raise BusyError
-        await keeper.up()
-        state = await anyio.Path(data / "stream/engine.json").read_text()
-        await keeper.kill_engine(json.loads(state)["pid"])
+        await keeper.kill_engine(data / "stream/engine.json")
 
     return {"kill -9 of the engine's process": kill}
 

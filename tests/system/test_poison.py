@@ -1,4 +1,4 @@
-"""Poison that kills the process: four lives at most, and the neighbours lose nothing."""
+"""Poison that kills the process: five lives at most, and the neighbours lose nothing."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def worker(*words: str) -> Iterator["subprocess.Popen[bytes]"]:
     ],
     indirect=["closed_database"],
 )
-async def test_poison_that_kills_is_a_dead_letter_after_four_lives(
+async def test_poison_that_kills_is_a_dead_letter_after_five_lives(
     database: Database, valkey: ValkeyServer, kind: str, name: str, poisons: int
 ) -> None:
     prefix = f"test-{uuid4().hex}"
@@ -79,7 +79,7 @@ async def test_poison_that_kills_is_a_dead_letter_after_four_lives(
     rows = await delivery_rows(database)
     assert {row.event_id for row in rows} == {one.id for one in events if one.bell == POISON}
     assert {(row.state, row.error_type) for row in rows} == {("dead", "Unfinished")}
-    # The batch that holds them all dies twice, the dozen they are in once, and each alone once.
-    assert kills == 3 + poisons
+    # The batch that holds them all dies twice, the dozen they are in once, and each alone twice.
+    assert kills == 3 + 2 * poisons
     assert await handled_count(database, "effects") == 25 - poisons
     assert len(await published(database, DeadLettered)) == poisons
