@@ -1,12 +1,16 @@
 """Engines and sessions: PostgreSQL, or SQLite with one writer at a time."""
 
+import asyncio
+import sqlite3
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import anyio
 from sqlalchemy import URL, MetaData, event, make_url, text
 from sqlalchemy.exc import ArgumentError
@@ -184,11 +188,63 @@ def _ssl_arguments(mode: Any, root: Any) -> dict[str, Any]:  # noqa: ANN401 - a 
     return {"ssl": context}
 
 
+class _Releasing(sqlite3.Connection):
+    """A connection whose transaction ends when it is closed.
+
+    SQLite's own waits, with the lock of the one writer, for every statement that a cursor still
+    has; and the traceback of whatever was cut short can have cursors until it is collected.
+    """
+
+    def close(self) -> None:
+        """Roll back, and close."""
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
+class _Interruptible(aiosqlite.Connection):
+    """A connection that gives up what it is at when it is closed, and is closed once.
+
+    When a task is cancelled in a statement, SQLAlchemy has another one close the connection, and
+    stops it as well. The driver's own would first run the statement to its end, and then end one of
+    its two stops only: the other task would stay for good, and with it the process.
+    """
+
+    def __init__(self, connector: Callable[[], sqlite3.Connection], rows: int) -> None:
+        super().__init__(connector, rows)
+        self._stopped: asyncio.Future[Any] | None = None
+        # As SQLAlchemy does for the driver's own: a process does not wait for it.
+        self._thread.daemon = True
+
+    async def close(self) -> None:
+        """Interrupt the statement it may be at, and close it."""
+        stopped = self.stop()
+        # Again and again, because a statement that has not begun yet is not interrupted.
+        while stopped is not None and not stopped.done():
+            await asyncio.wait([stopped], timeout=0.01)
+            with suppress(ValueError, sqlite3.ProgrammingError):
+                self._conn.interrupt()
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Have its thread close it after the statement it may be at, and end."""
+        if self._stopped is None:
+            self._stopped = super().stop()
+        return self._stopped
+
+
+def _connect(path: str, **options: Any) -> _Interruptible:  # noqa: ANN401 - what sqlite3 takes
+    connector = partial(sqlite3.connect, path, factory=_Releasing, **options)
+    return _Interruptible(connector, 64)
+
+
+_OURS = {"async_creator_fn": _connect}
+
+
 def sqlite(path: Path) -> Database:
     """Return a Database on one SQLite file, which this process must own. Does no I/O."""
     url = URL.create("sqlite+aiosqlite", database=str(path))
-    writer = create_async_engine(url, pool_size=1, max_overflow=0)
-    reader = create_async_engine(url, pool_size=4, max_overflow=0)
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=_OURS)
+    reader = create_async_engine(url, pool_size=4, max_overflow=0, connect_args=_OURS)
     _prepare(writer, "BEGIN IMMEDIATE", {"synchronous": "FULL"})
     _prepare(reader, "BEGIN", {"query_only": "ON"})
     return Database(writer, reader)
@@ -197,7 +253,7 @@ def sqlite(path: Path) -> Database:
 def sqlite_reader(path: Path) -> Database:
     """Return a Database that only reads a SQLite file another process owns."""
     url = URL.create("sqlite+aiosqlite", database=str(path))
-    engine = create_async_engine(url, pool_size=1, max_overflow=0)
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=_OURS)
     _prepare(engine, "BEGIN", {"query_only": "ON"})
     return Database(engine, engine)
 

@@ -250,7 +250,9 @@ def env_example() -> str:
         alias = field.validation_alias
         first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
         default = field.get_default()
-        shown = {None: "", (): "", True: "true", False: "false"}.get(default, default)
+        shown = "" if default in {None, ()} else default
+        if isinstance(default, bool):
+            shown = str(default).lower()
         lines += [f"# {field.description}", f"#{_variable(str(first or name))}={shown}", ""]
     return "\n".join(lines)
 

@@ -1,5 +1,8 @@
 """Databases: one writer at a time, and the URLs people have."""
 
+import asyncio
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -73,6 +76,43 @@ async def test_a_snapshot_sees_one_moment_and_cannot_write(database: Database) -
         assert await session.scalar(text("SELECT n FROM counter")) == before
         with pytest.raises(DBAPIError):
             await session.execute(text("UPDATE counter SET n = 8"))
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+async def test_a_statement_that_is_cancelled_ends_at_once_and_leaves_nothing(
+    database: Database, kind: str
+) -> None:
+    await counter(database)
+    tasks, threads = asyncio.all_tasks(), threading.active_count()
+
+    async def wait_for_long() -> None:
+        async with database.read() if kind == "read" else database.write() as session:
+            await session.execute(text(_LONG if database.single_writer else "SELECT pg_sleep(60)"))
+
+    with anyio.fail_after(10):
+        for _ in range(3):
+            for after_s in (0, 0.02):
+                with anyio.move_on_after(after_s):
+                    await wait_for_long()
+                task = asyncio.ensure_future(wait_for_long())
+                await asyncio.sleep(after_s)
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        # Neither a task that closes a connection nor, on SQLite, a thread that still counts.
+        while asyncio.all_tasks() - tasks or threading.active_count() > threads + 1:
+            await asyncio.sleep(0.01)
+        async with database.write() as session:
+            await session.execute(text("UPDATE counter SET n = n + 1"))
+        async with database.read() as session, database.read() as other:
+            assert await session.scalar(text("SELECT n FROM counter")) == 1
+            assert await other.scalar(text("SELECT n FROM counter")) == 1
+
+
+_LONG = """
+WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000000000)
+SELECT count(*) FROM numbers
+"""
 
 
 async def test_a_server_that_is_not_there_is_worth_waiting_for() -> None:

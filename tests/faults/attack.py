@@ -22,7 +22,7 @@ from tests.faults.poison import HARMED
 from tests.system.orderly import Shop
 
 CLIENTS = 2
-DRAIN_S = 120.0
+DRAIN_S = 300.0
 
 
 @dataclass
