@@ -10,11 +10,16 @@ class AppError(Exception):
 
     `status` and `code` belong to the class and are part of the API; `detail` is a sentence for
     this one case; `extra` are further members of the problem document; `headers` go on the reply.
+
+    The class's docstring, what it means, and `remedy`, what to do about it, are its page at
+    `/problems/{code}`. `retryable` promises that the same request can succeed later, unchanged.
     """
 
     status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
     code: ClassVar[str] = "bad_request"
     title: ClassVar[str] = "The request was refused"
+    remedy: ClassVar[str] = ""
+    retryable: ClassVar[bool] = False
 
     def __init__(
         self, detail: str, *, headers: Mapping[str, str] | None = None, **extra: object

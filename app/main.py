@@ -10,28 +10,56 @@ from functools import partial
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from app.bus.retention import Forget
+from app.db import Database
 from app.errors import StartupError
-from app.modules.inventory.api import router as inventory_router
+from app.loops import Chores
+from app.modules.inventory.api.router import router as inventory_router
 from app.modules.inventory.handlers import subscriber as inventory_subscriber
-from app.modules.orders.api import router as orders_router
+from app.modules.orders.api.router import router as orders_router
 from app.modules.orders.handlers import subscriber as orders_subscriber
+from app.modules.orders.handlers import timers as orders_timers
 from app.runtime import open_runtime
 from app.settings import VERSION, Settings, load_settings
 from app.telemetry import configure_logging
-from app.web import docs, health, idempotency, openapi, ops, ops_subscribers, problem
+from app.web import (
+    docs,
+    feed,
+    health,
+    idempotency,
+    keys,
+    keys_api,
+    openapi,
+    ops,
+    ops_subscribers,
+    problem,
+    problems_page,
+)
 from app.web.auth import Gate
+from app.web.body import BodyLimit
 from app.web.context import Head, RequestContext
-from app.web.limits import BodyLimit
-from app.web.problem import Failures
+from app.web.deadline import Deadline
+from app.web.failures import Failures
+from app.web.rate import RateLimit
 
 ROUTERS = (orders_router, inventory_router)
 SUBSCRIBERS = (orders_subscriber, inventory_subscriber)
 
 
-def forgotten(settings: Settings) -> list[Forget]:
-    """Return what the loops are to forget in time."""
-    return [partial(idempotency.forget, hours=settings.idempotency_hours)]
+async def is_open(settings: Settings, database: Database) -> bool:
+    """Tell whether anybody on this machine is served: no key is set, and none was ever made."""
+    if settings.key is not None:
+        return False
+    async with database.read() as session:
+        return not await keys.any_key(session)
+
+
+def chores(settings: Settings) -> Chores:
+    """Return what the modules ask of the loops."""
+    return Chores(
+        subscribers=SUBSCRIBERS,
+        timers=orders_timers(decision_deadline_s=settings.decision_deadline_s),
+        forget=[partial(idempotency.forget, hours=settings.idempotency_hours)],
+    )
 
 
 def end_process() -> None:
@@ -45,7 +73,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     configure_logging(settings)
     try:
-        runtime = open_runtime(settings, SUBSCRIBERS, end_process, forget=forgotten(settings))
+        runtime = open_runtime(settings, chores(settings), end_process)
         app.state.runtime = await runtime.__aenter__()
     except StartupError as error:
         # Raised further, the server would print a traceback around the one sentence.
@@ -73,11 +101,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         openapi_url="/openapi.json" if settings.has_api else None,
+        generate_unique_id_function=openapi.operation_id,
         lifespan=_lifespan,
         middleware=[
             Middleware(RequestContext),
             Middleware(Failures),
             Middleware(Head),
+            Middleware(Deadline, timeout_s=settings.request_timeout_s),
+            Middleware(RateLimit, per_minute=settings.rate_limit),
             Middleware(Gate, key=settings.key),
             Middleware(BodyLimit, most_bytes=settings.body_limit_bytes),
         ],
@@ -86,9 +117,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problem.install(app)
     app.include_router(health.router)
     if settings.has_api:
-        for router in (*ROUTERS, ops.router, ops_subscribers.router):
+        for router in (*ROUTERS, feed.router, ops.router, ops_subscribers.router, keys_api.router):
             app.include_router(router)
         docs.install(app)
+        problems_page.install(app)
         openapi.install(app)
     return app
 

@@ -1,8 +1,5 @@
 """What one process of the image runs on: its engines, and the loops its role asks for."""
 
-import os
-import secrets
-import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,23 +10,15 @@ from sqlalchemy import text
 
 from app import db, schema
 from app.bus import inbox, outbox
-from app.bus.consumer import Consumer, ConsumerPolicy
-from app.bus.due import DueDeliveries, DuePolicy
 from app.bus.embedded import embedded_engine, own_directory
 from app.bus.errors import EngineError, StreamError, StreamUnavailableError
-from app.bus.handling import Handling
-from app.bus.preflight import Preflight
-from app.bus.reconcile import Reconcile, ReconcilePolicy
-from app.bus.relay import Relay
-from app.bus.retention import Forget, Retention, RetentionPolicy
-from app.bus.solitude import Solitude
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Loop, LoopHealth, Supervisor
-from app.bus.trim import Room, Trim
-from app.bus.wakeup import Announcer, WakeUp, WakeUpReceiver
+from app.bus.wakeup import WakeUp
 from app.bus.watchdog import Watchdog
 from app.errors import StartupError
+from app.loops import Chores, loops_of
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -38,18 +27,20 @@ log = structlog.get_logger(__name__)
 class Runtime:
     """A started process, seen from the web and the command line."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a process has
         self,
         settings: Settings,
         database: db.Database,
         stream: Stream,
         supervisor: Supervisor,
+        wake_up: WakeUp,
         subscribers: Sequence[Subscriber] = (),
     ) -> None:
         self.settings = settings
         self.database = database
         self.stream = stream
         self.supervisor = supervisor
+        self.wake_up = wake_up
         self.subscribers = subscribers
         self.watchdog = Watchdog()
         self.draining = False
@@ -70,15 +61,12 @@ class Runtime:
 @asynccontextmanager
 async def open_runtime(
     settings: Settings,
-    subscribers: Sequence[Subscriber],
+    chores: Chores,
     on_death: Callable[[], None],
     *,
-    forget: Sequence[Forget] = (),
     migrate: bool = False,
 ) -> AsyncIterator[Runtime]:
     """Start engines and loops, yield, then drain and stop them.
-
-    The loops also forget what modules keep for a time only.
 
     Raises StartupError, before anything is yielded, when something the configuration names is not
     there or not fit. on_death is called when a loop dies of a bug.
@@ -93,17 +81,15 @@ async def open_runtime(
         database.on_publish = wake_up.committed
         if settings.has_loops:
             await _reach(stream)
-            await _join(database, stream, subscribers)
-            keep = RetentionPolicy(days=settings.retention_days)
-            loops.append(Retention(database, keep, forget))
+            await _join(database, stream, chores.subscribers)
         else:
             # Workers of an older build pass over a type that nobody registered; in a rolling
             # deploy this process may publish one before the first worker of its own build.
             async with database.write() as session:
-                await inbox.subscribe(session, subscribers)
-        loops += _loops(settings, subscribers, database, stream, wake_up)
+                await inbox.subscribe(session, chores.subscribers)
+        loops += loops_of(settings, chores, database, stream, wake_up)
         supervisor = Supervisor(loops, on_death)
-        runtime = Runtime(settings, database, stream, supervisor, subscribers)
+        runtime = Runtime(settings, database, stream, supervisor, wake_up, chores.subscribers)
         async with anyio.create_task_group() as group:
             group.start_soon(supervisor.run)
             group.start_soon(runtime.watchdog.run)
@@ -221,69 +207,6 @@ def _reason(error: BaseException) -> str:
     cause = getattr(error, "orig", None) or error
     line = (str(cause).splitlines() or [""])[0].strip() or type(cause).__name__
     return line.rstrip(".") + "."
-
-
-def _loops(
-    settings: Settings,
-    subscribers: Sequence[Subscriber],
-    database: db.Database,
-    stream: Stream,
-    wake_up: WakeUp,
-) -> list[Loop]:
-    """Return the loops of settings' role."""
-    loops: list[Loop] = []
-    if not settings.embedded:
-        loops.append(Announcer(stream, wake_up))
-    if not settings.has_loops:
-        return loops
-    if not settings.embedded:
-        loops.append(WakeUpReceiver(stream, wake_up))
-    room = Room(settings.stream_cap)
-    loops += [Relay(database, stream, wake_up, room=room), Trim(database, stream, room)]
-    loops.append(Preflight(stream))
-    after_s = settings.reconcile_after_s
-    recheck = ReconcilePolicy(after_s=after_s, every_s=min(5.0, max(0.1, after_s / 3)))
-    loops.append(Reconcile(database, stream, recheck))
-    policy = ConsumerPolicy(
-        batch=settings.batch,
-        claim_idle_s=settings.claim_idle_s,
-        handler_timeout_s=settings.handler_timeout_s,
-    )
-    name = consumer_name(settings)
-    due = DuePolicy(lease_s=settings.timeouts.lease_s, alone=settings.embedded)
-    solitude = Solitude()
-    for subscriber in chosen(settings, subscribers):
-        handling = Handling(database, subscriber, timeout_s=settings.handler_timeout_s)
-        consumer = Consumer(database, stream, subscriber, name, policy, solitude=solitude)
-        loops.append(consumer)
-        loops.append(
-            DueDeliveries(
-                database,
-                subscriber,
-                handling,
-                due,
-                backlog=consumer.backlog,
-                solitude=solitude,
-            )
-        )
-    return loops
-
-
-def chosen(settings: Settings, subscribers: Sequence[Subscriber]) -> list[Subscriber]:
-    """Return the subscribers this process runs; raises StartupError on a name nobody has."""
-    known = {subscriber.name: subscriber for subscriber in subscribers}
-    for name in settings.subscribers:
-        if name not in known:
-            msg = f"APP_SUBSCRIBERS names {name!r}, and this build has {', '.join(sorted(known))}."
-            raise StartupError(msg)
-    return [known[name] for name in settings.subscribers] or list(subscribers)
-
-
-def consumer_name(settings: Settings) -> str:
-    """Return this process's name in its groups: fixed when embedded, else never seen before."""
-    if settings.embedded:
-        return "embedded"
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def database_file(settings: Settings) -> Path:

@@ -20,6 +20,9 @@ from app.errors import StartupError
 
 VERSION = "0.1.0"
 
+# What is longer is a slip, and ends where no calendar and no column goes.
+_TEN_YEARS_S = 315_360_000
+
 
 class Role(StrEnum):
     """What one process of the image does."""
@@ -123,6 +126,38 @@ class Settings(BaseSettings):
     )
     idempotency_required: bool = Field(
         default=False, description="Refuse state-changing POSTs without an Idempotency-Key."
+    )
+    hold_s: int = Field(
+        900,
+        ge=1,
+        le=_TEN_YEARS_S,
+        description="Seconds for which a manual order holds its stock, unless it says.",
+    )
+    hold_limit_s: int = Field(
+        604_800,
+        ge=1,
+        le=_TEN_YEARS_S,
+        description="Seconds for which an order may hold stock, extensions included.",
+    )
+    decision_deadline_s: int | None = Field(
+        None,
+        ge=1,
+        le=_TEN_YEARS_S,
+        description="Seconds after which an order nobody decided about is cancelled; unset: never.",
+    )
+    rate_limit: int | None = Field(
+        None, ge=1, description="Requests a key may make per minute; unset: any number."
+    )
+    request_timeout_s: float = Field(
+        30.0, gt=0, description="Seconds a request may take before it is answered with 503."
+    )
+    outbox_lag_limit_s: float = Field(
+        60.0,
+        gt=0,
+        description="Age of the oldest unpublished event at which orders are refused with 503.",
+    )
+    if_match_required: bool = Field(
+        default=False, description="Refuse changes of versioned things without If-Match."
     )
     drain_s: float = Field(4.0, gt=0, description="Seconds a stop may take to finish work in hand.")
     drain_notice_s: float = Field(

@@ -1,7 +1,6 @@
-"""Whether what is stored agrees with itself: the invariants, as pairs of a name and a query.
+"""Whether what is stored agrees with itself: every invariant, checked on a live database.
 
-A query returns the ids that break its invariant, so no row is the good answer. It runs on a live
-database: all in one snapshot, and a suspect counts only when a second look still shows it.
+All in one snapshot, and a suspect counts only when a second look still shows it.
 """
 
 from collections import defaultdict
@@ -17,147 +16,10 @@ from app.bus.errors import StreamError
 from app.bus.group_state import order
 from app.bus.stream import Stream
 from app.db import Database
+from app.invariants import INVARIANTS
 
 OFFENDERS_SHOWN = 20
 SECOND_LOOK_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Invariant:
-    """One thing that must always hold, and the query for whatever breaks it."""
-
-    name: str
-    query: str
-
-
-INVARIANTS = (
-    Invariant(
-        "counters equal the ledger",
-        """
-        SELECT sku || ' at ' || location FROM (
-            SELECT sku, location, on_hand, reserved, 0 AS d_on_hand, 0 AS d_reserved
-              FROM stock_levels
-            UNION ALL
-            SELECT sku, location, 0, 0, d_on_hand, d_reserved FROM stock_movements
-        ) AS both_sides
-        GROUP BY sku, location
-        HAVING SUM(on_hand) <> SUM(d_on_hand) OR SUM(reserved) <> SUM(d_reserved)
-        """,
-    ),
-    Invariant(
-        "0 <= reserved <= on hand",
-        """
-        SELECT sku || ' at ' || location FROM stock_levels
-        WHERE reserved < 0 OR on_hand < 0 OR reserved > on_hand
-        """,
-    ),
-    Invariant(
-        "reserved equals the reservations held",
-        """
-        SELECT sku || ' at ' || location FROM (
-            SELECT sku, location, reserved, 0 AS held FROM stock_levels
-            UNION ALL
-            SELECT lines.sku, lines.location, 0, lines.quantity
-              FROM reservation_lines AS lines
-              JOIN reservations ON reservations.order_id = lines.order_id
-             WHERE reservations.state = 'held'
-        ) AS both_sides
-        GROUP BY sku, location
-        HAVING SUM(reserved) <> SUM(held)
-        """,
-    ),
-    Invariant(
-        "a confirmed order holds exactly what it ordered",
-        """
-        SELECT order_id FROM (
-            SELECT order_lines.order_id, order_lines.sku, order_lines.quantity AS ordered, 0 AS held
-              FROM order_lines JOIN orders ON orders.id = order_lines.order_id
-             WHERE orders.status = 'confirmed'
-            UNION ALL
-            SELECT lines.order_id, lines.sku, 0, lines.quantity
-              FROM reservation_lines AS lines
-              JOIN reservations ON reservations.order_id = lines.order_id
-              JOIN orders ON orders.id = lines.order_id
-             WHERE orders.status = 'confirmed' AND reservations.state = 'held'
-        ) AS both_sides
-        GROUP BY order_id, sku
-        HAVING SUM(ordered) <> SUM(held)
-        """,
-    ),
-    Invariant(
-        "a rejected order holds nothing, and nothing is held for an order that is not there",
-        """
-        SELECT reservations.order_id
-          FROM reservations LEFT JOIN orders ON orders.id = reservations.order_id
-         WHERE reservations.state = 'held'
-           AND (orders.id IS NULL OR orders.status NOT IN ('pending', 'confirmed'))
-        """,
-    ),
-    Invariant(
-        "no event was applied twice",
-        """
-        SELECT order_id || ' ' || sku FROM stock_movements
-         WHERE kind = 'reserve' GROUP BY order_id, sku, location HAVING COUNT(*) > 1
-        UNION ALL
-        SELECT subject FROM outbox
-         WHERE type IN ('orders.order_created.v1', 'orders.order_confirmed.v1',
-                        'orders.order_rejected.v1', 'inventory.stock_reserved.v1',
-                        'inventory.stock_rejected.v1')
-         GROUP BY type, subject HAVING COUNT(*) > 1
-        """,
-    ),
-    Invariant(
-        "every order said that it was created, and how it was settled",
-        """
-        SELECT orders.id FROM orders
-         WHERE orders.id >= (SELECT MIN(subject) FROM outbox
-                              WHERE type = 'orders.order_created.v1')
-           AND (NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.subject = orders.id
-                               AND outbox.type = 'orders.order_created.v1')
-            OR (orders.status = 'confirmed' AND NOT EXISTS
-                   (SELECT 1 FROM outbox WHERE outbox.subject = orders.id
-                       AND outbox.type = 'orders.order_confirmed.v1'))
-            OR (orders.status = 'rejected' AND NOT EXISTS
-                   (SELECT 1 FROM outbox WHERE outbox.subject = orders.id
-                       AND outbox.type = 'orders.order_rejected.v1')))
-        """,
-    ),
-    Invariant(
-        "an order's total is the sum of its lines",
-        """
-        SELECT orders.id FROM orders JOIN order_lines ON order_lines.order_id = orders.id
-        GROUP BY orders.id, orders.total_minor
-        HAVING orders.total_minor <> SUM(order_lines.quantity * order_lines.unit_price_minor)
-        """,
-    ),
-    Invariant(
-        "a published event has its place in the log, and no other has",
-        """
-        SELECT CAST(event_id AS VARCHAR(36)) FROM outbox
-         WHERE (published_at IS NULL) <> (log_position IS NULL)
-            OR (published_at IS NULL) <> (stream_id IS NULL)
-            OR log_position > (SELECT position FROM log_head)
-        """,
-    ),
-    Invariant(
-        "a delivery is settled or owed, never both",
-        """
-        SELECT delivery.subscriber || ' ' || CAST(delivery.event_id AS VARCHAR(36))
-          FROM delivery JOIN inbox ON inbox.subscriber = delivery.subscriber
-                                  AND inbox.event_id = delivery.event_id
-         WHERE delivery.state = 'dead' AND delivery.reason <> 'replay'
-        """,
-    ),
-    Invariant(
-        "every inbox row belongs to an event of ours",
-        """
-        SELECT inbox.subscriber || ' ' || CAST(inbox.event_id AS VARCHAR(36))
-          FROM inbox LEFT JOIN outbox ON outbox.event_id = inbox.event_id
-                     LEFT JOIN pruned ON pruned.event_id = inbox.event_id
-         WHERE outbox.event_id IS NULL AND pruned.event_id IS NULL
-        """,
-    ),
-)
 
 DELIVERED = "every owed delivery is in the inbox, a delivery row, or on its way"
 

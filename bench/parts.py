@@ -23,7 +23,7 @@ from app.bus.supervise import Pulse, Supervisor
 from app.bus.wakeup import WakeUp
 from app.db import Database
 from app.main import SUBSCRIBERS, create_app
-from app.modules.inventory.models import ReceiptDraft
+from app.modules.inventory.models.drafts import ReceiptDraft
 from app.modules.inventory.service.receive import receive
 from app.modules.orders.service.products import ProductDraft, put_product
 from app.runtime import Runtime
@@ -105,9 +105,9 @@ class Line:
         await self._relay(figures, "relay stock_reserved", orders)
         await self._consume(figures, "orders settles", by_name["orders"], orders)
         await self._relay(figures, "relay order_confirmed", orders)
-        # It comes on the stream that inventory reads, and inventory has no handler for it.
+        # These orders confirm themselves: their units are promised already.
         await self._consume(
-            figures, "inventory skips order_confirmed", by_name["inventory"], orders
+            figures, "inventory hears order_confirmed", by_name["inventory"], orders
         )
         return figures
 
@@ -141,7 +141,7 @@ def bodies(orders: int, lines: int) -> Iterator[bytes]:
 def in_process(database: Database, stream: Stream, settings: Settings) -> Intake:
     """Return an intake that calls the ASGI application here, without a server and without loops."""
     app = create_app(settings)
-    app.state.runtime = Runtime(settings, database, stream, Supervisor([], lambda: None))
+    app.state.runtime = Runtime(settings, database, stream, Supervisor([], lambda: None), WakeUp())
 
     async def post(orders: Sequence[bytes]) -> float:
         began = time.process_time()

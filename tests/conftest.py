@@ -38,7 +38,9 @@ DO $$ BEGIN
     SET LOCAL session_replication_role = replica;
     ASSERT (SELECT count(*) FROM pg_tables WHERE schemaname = 'public') = {len(_TABLES) + 1};
     {" ".join(f"DELETE FROM {name};" for name in sorted(_TABLES - _SEEDED))}
-    UPDATE log_head SET position = 0;
+    DELETE FROM locations WHERE id <> 'default';
+    UPDATE locations SET name = NULL, priority = 0, active = true, version = 1;
+    UPDATE log_head SET position = 0, pruned_position = 0;
 END $$
 """  # noqa: S608 - names from our own metadata
 

@@ -135,6 +135,10 @@ class PostgresServer:
         """
         self._sql(statement, _name(database))
 
+    def log(self) -> str:
+        """Return what the server has told so far."""
+        return (self._home / "log").read_text(errors="replace")
+
     def restart(self, mode: Mode = "immediate") -> None:
         """Stop and start; immediate is a crash: connections drop, recovery runs, no commit is lost.
 

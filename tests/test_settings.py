@@ -26,6 +26,13 @@ def test_the_example_file_names_every_setting() -> None:
     assert env_example().count("=") >= len(Settings.model_fields)
 
 
+def test_the_example_file_shows_the_defaults_as_they_can_be_set(tmp_path: Path) -> None:
+    lines = [line.removeprefix("#") for line in env_example().splitlines() if "=" in line]
+    (tmp_path / ".env").write_text("\n".join(lines))
+
+    assert load_settings() == Settings.model_construct()
+
+
 def test_nothing_set_is_one_process_with_everything_embedded() -> None:
     settings = load_settings()
 

@@ -99,6 +99,7 @@ async def record(session: AsyncSession, subscriber: str, verdicts: Sequence[Verd
     """
     if not verdicts:
         return
+    verdicts = sorted(verdicts, key=lambda verdict: verdict.event_id)
     columns: dict[str, Sequence[object]] = {
         "event_id": [verdict.event_id for verdict in verdicts],
         "state": [verdict.state for verdict in verdicts],

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Uuid, and_, delete, exists, insert, select, tuple_, union
+from sqlalchemy import Uuid, and_, delete, exists, insert, select, tuple_, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import settled
@@ -14,7 +14,7 @@ from app.bus.delivery import State
 from app.bus.errors import is_transient
 from app.bus.sql import Transactions, later, rows
 from app.bus.supervise import Pulse
-from app.bus.tables import delivery, inbox, outbox, pruned, subscription
+from app.bus.tables import delivery, inbox, log_head, outbox, pruned, subscription
 from app.bus.unregister import former_names
 
 log = structlog.get_logger(__name__)
@@ -173,16 +173,23 @@ async def _prune(session: AsyncSession, event_ids: Sequence[UUID]) -> int:
         ~handled,
         ~waived,
     )
-    gone = await session.scalars(
+    gone = await session.execute(
         delete(outbox)
         .where(
             outbox.c.event_id.in_(select(given.c.event_id)),
             outbox.c.event_id.not_in(unresolved),
             ~owed,
         )
-        .returning(outbox.c.event_id)
+        .returning(outbox.c.event_id, outbox.c.log_position)
     )
-    noted = [{"event_id": event_id} for event_id in gone]
-    if noted:
-        await session.execute(insert(pruned), noted)
-    return len(noted)
+    taken = gone.all()
+    if taken:
+        await session.execute(insert(pruned), [{"event_id": row.event_id} for row in taken])
+        # Last, because the relay waits for this row. One that stayed behind may go much later.
+        highest = max(row.log_position for row in taken)
+        await session.execute(
+            update(log_head)
+            .where(log_head.c.pruned_position < highest)
+            .values(pruned_position=highest)
+        )
+    return len(taken)

@@ -89,10 +89,17 @@ class FromDatabase:
         self._locked: set[UUID] = set()
 
     async def claim(self, session: AsyncSession, attempts: Mapping[UUID, int]) -> set[UUID]:
-        """Lock the rows, then take the keys; what was handled meanwhile runs for a replay only."""
+        """Take the keys, then lock the rows; what was handled meanwhile runs for a replay only.
+
+        Keys come first everywhere: whoever fails the same event, out of the stream, holds its key
+        and then writes its row.
+        """
+        taken = await inbox.take(session, self._subscriber, attempts)
         reasons = await lease.lock(session, self._subscriber, attempts)
         self._locked = set(reasons)
-        self._inserted = await inbox.take(session, self._subscriber, reasons)
+        self._inserted = taken & self._locked
+        if gone := taken - self._locked:
+            await inbox.release(session, self._subscriber, gone)
         replays = {event_id for event_id, reason in reasons.items() if reason is Reason.REPLAY}
         return self._inserted | replays
 

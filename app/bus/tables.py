@@ -47,6 +47,8 @@ log_head = Table(
     Column("position", BigInteger(), nullable=False),
     # Tells this database from every other one that may share a stream engine with it.
     Column("database_id", Uuid()),
+    # The last place in the log whose event is gone; all above it are there.
+    Column("pruned_position", BigInteger(), nullable=False, server_default="0"),
 )
 
 subscription = Table(

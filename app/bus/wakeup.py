@@ -1,5 +1,7 @@
 """Wake-ups: a commit tells the relay at once, here and in other processes; polling is the net."""
 
+from collections.abc import Callable
+
 import anyio
 
 from app.bus.errors import StreamUnavailableError
@@ -8,20 +10,26 @@ from app.bus.supervise import Pulse
 
 
 class WakeUp:
-    """Set after every commit that published something; costs the committer nothing."""
+    """Set after every commit that published something; costs the committer nothing.
+
+    listeners are called at each commit that this process hears of, its own and others'.
+    """
 
     def __init__(self) -> None:
         self._here = anyio.Event()
         self._elsewhere = anyio.Event()
+        self.listeners: list[Callable[[], None]] = []
 
     def committed(self) -> None:
         """Wake this process's relay, and have the others told."""
-        self._here.set()
         self._elsewhere.set()
+        self.heard()
 
     def heard(self) -> None:
         """Wake this process's relay: another process committed."""
         self._here.set()
+        for listener in self.listeners:
+            listener()
 
     async def wait(self, timeout_s: float) -> bool:
         """Wait for a wake-up and take it; False when timeout_s passed without one."""

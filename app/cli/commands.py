@@ -15,6 +15,7 @@ _MODULES = {
     "replay": "replay",
     "fill": "replay",
     "unregister": "unregister",
+    "keys": "keys",
 }
 
 

@@ -94,14 +94,15 @@ class Rest:
                 "`python3 dev.py run`, or name another --url."
             ) from None
         self._admit(answer)
-        if answer.status in _LATER or (answer.ok and "items" in answer.body):
+        let_in = answer.status in _LATER or answer.code == "insufficient_scope"
+        if let_in or (answer.ok and "items" in answer.body):
             return
         said = f": {answer.detail}" if answer.detail else "."
         raise ServerError(
             f"{self.url} does not answer as Orderly's API, but with {answer.status}{said}"
         )
 
-    async def send(
+    async def send(  # noqa: PLR0913 - what a request is made of
         self,
         method: str,
         path: str,
@@ -109,15 +110,21 @@ class Rest:
         json: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         key: str | None = None,
+        wait_s: int = 0,
     ) -> Answer:
-        """Ask until there is an answer, a refusal included; `key` is the Idempotency-Key."""
+        """Ask until there is an answer, a refusal included; `key` is the Idempotency-Key.
+
+        With wait_s the server is asked to answer when the order is decided, or after so long.
+        """
         give_up_at = anyio.current_time() + self._patience_s
         tries = 0
         while True:
             tries += 1
             pause_s = random.uniform(0, _longest_pause_s(tries))  # noqa: S311 - jitter, no secret
             try:
-                answer = await self._once(method, path, json=json, params=params, key=key)
+                answer = await self._once(
+                    method, path, json=json, params=params, key=key, wait_s=wait_s
+                )
             except httpx2.RequestError as error:
                 trouble = _reason(error)
             else:
@@ -133,7 +140,7 @@ class Rest:
                 )
             await anyio.sleep(pause_s)
 
-    async def _once(
+    async def _once(  # noqa: PLR0913 - as send
         self,
         method: str,
         path: str,
@@ -141,8 +148,11 @@ class Rest:
         json: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
         key: str | None = None,
+        wait_s: int = 0,
     ) -> Answer:
         headers = {"Idempotency-Key": key} if key else {}
+        if wait_s:
+            headers["Prefer"] = f"wait={wait_s}"
         reply = await self._http.request(method, path, json=json, params=params, headers=headers)
         try:
             body = reply.json()

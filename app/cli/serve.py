@@ -19,7 +19,7 @@ import typer
 import uvicorn
 
 from app.errors import StartupError
-from app.main import SUBSCRIBERS, create_app, end_process, forgotten
+from app.main import chores, create_app, end_process, is_open
 from app.runtime import Runtime, open_runtime
 from app.settings import VERSION, Role, Settings, load_settings
 from app.telemetry import configure_logging
@@ -100,9 +100,7 @@ async def _serve(settings: Settings, *, migrate: bool) -> int:
     if settings.has_api:
         server.notice_s = settings.drain_notice_s
     refused: StartupError | None = None
-    async with open_runtime(
-        settings, SUBSCRIBERS, end_process, forget=forgotten(settings), migrate=migrate
-    ) as runtime:
+    async with open_runtime(settings, chores(settings), end_process, migrate=migrate) as runtime:
         app.state.runtime = server.runtime = runtime
         try:
             listener = _bind(settings)
@@ -112,7 +110,8 @@ async def _serve(settings: Settings, *, migrate: bool) -> int:
         else:
             _spare_the_collector()
             with _stop_on_signals(server), listener:
-                _announce(settings, listener.getsockname()[1])
+                anyone = await is_open(settings, runtime.database)
+                _announce(settings, listener.getsockname()[1], anyone=anyone)
                 await server.serve(sockets=[listener])
     if refused is not None:
         raise refused
@@ -158,18 +157,18 @@ def _bind(settings: Settings) -> socket.socket:
         raise StartupError(msg) from error
 
 
-def _announce(settings: Settings, port: int) -> None:
+def _announce(settings: Settings, port: int, *, anyone: bool) -> None:
     """Tell the person at the terminal where things are and what to try first."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{port}"
     where = f"embedded in {settings.data}" if settings.embedded else "on PostgreSQL and Redis"
     lines = [f"Orderly {VERSION} · role {settings.role} · {where} · {url}"]
     if settings.has_api:
-        bearer = "" if settings.key is None else ' -H "Authorization: Bearer $APP_API_KEY"'
+        bearer = "" if anyone else ' -H "Authorization: Bearer $APP_API_KEY"'
         put = f"curl -X PUT {url}/v1/products/MUG{bearer} -H 'Content-Type: application/json'"
         mug = """'{"title":"Mug","unit_price":{"amount":"4.25","currency":"GBP"}}'"""
         lines += [f"  API docs   {url}/docs", f"  Try        {put} -d {mug}"]
-        if settings.key is None:
+        if anyone:
             lines.append("  Open to this machine only: no API key is set (APP_API_KEY).")
     else:
         lines.append(f"  Health     {url}/health/ready")

@@ -1,16 +1,15 @@
-"""A shop's export: one CSV row per order line, read as it is and sorted into orders and skips."""
+"""A shop's export, a CSV row per order line, sorted into orders, corrections of stock and skips."""
 
-import codecs
-import csv
-import hashlib
 import re
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
+
+from app.cli.shop_csv import csv_rows, survey
 
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "CustomerID")
 UNKNOWN_CUSTOMER = "unknown"
@@ -29,9 +28,6 @@ _MAX_CODE = 64
 _MAX_TITLE = 200
 _MAX_QUANTITY = Decimal(1_000_000)
 _MAX_PRICE = Decimal(1_000_000_000)
-# A quoted cell may hold line breaks; a quote that is never closed must not swallow the file.
-_MAX_LINES_PER_ROW = 20
-_CHUNK_BYTES = 1 << 20
 
 
 class ExportError(Exception):
@@ -39,15 +35,21 @@ class ExportError(Exception):
 
 
 class Skip(StrEnum):
-    """Why a row is no order line. A row has the first reason that applies, in this order."""
+    """Why a row is left out. A row has the first reason that applies, in this order."""
 
-    CANCELLATION = "cancellation"  #: InvoiceNo begins with C
     NOT_GOODS = "not_goods"  #: the code stands in NOT_GOODS, or for a gift voucher
-    NEGATIVE_QUANTITY = "negative_quantity"  #: a write-off
     ZERO_QUANTITY = "zero_quantity"
-    NEGATIVE_PRICE = "negative_price"  #: a correction of the books
-    ZERO_PRICE = "zero_price"  #: a gift or a found item
+    NEGATIVE_PRICE = "negative_price"  #: a correction of money, not of stock
     UNUSABLE = "unusable"  #: a needed cell is missing or cannot be read
+
+
+class Cause(StrEnum):
+    """Why goods came or went without being sold. A row has the first that applies."""
+
+    RETURNED = "returned"  #: InvoiceNo begins with C: an invoice of before is cancelled
+    WRITTEN_OFF = "written_off"  #: a negative quantity: broken, lost, thrown away
+    GIVEN_AWAY = "given_away"  #: a customer paid nothing for it
+    FOUND = "found"  #: no price and no customer: it was there, and not in the books
 
 
 class OrderLine(NamedTuple):
@@ -67,6 +69,16 @@ class Row:
     title: str
     price: Decimal
     line: OrderLine
+
+
+class Correction(NamedTuple):
+    """A row that changes what is on hand, by delta units, without selling anything."""
+
+    at: int
+    invoice: str
+    cause: Cause
+    sku: str
+    delta: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,30 +106,39 @@ class Product:
     sku: str
     title: str
     price: Decimal
-    demand: int = 0
 
 
 @dataclass(slots=True)
 class Export:
-    """A whole file: `rows` = the lines of all invoices + `skipped`."""
+    """A whole file: `rows` = the lines of all invoices + `corrections` + `skipped`.
+
+    `demand` is how many units of each SKU the file sells, writes off or gives away.
+    """
 
     digest: str
     encoding: str
     rows: int = 0
     invoices: dict[str, Invoice] = field(default_factory=dict)
     products: dict[str, Product] = field(default_factory=dict)
+    demand: Counter[str] = field(default_factory=Counter)
+    corrections: list[Correction] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
-    def add(self, row: Row | Skipped) -> None:
+    def add(self, row: Row | Correction | Skipped) -> None:
         """Count one more row and put it where it belongs."""
         self.rows += 1
         if isinstance(row, Skipped):
             self.skipped.append(row)
             return
+        if isinstance(row, Correction):
+            self.corrections.append(row)
+            if row.delta < 0:
+                self.demand[row.sku] -= row.delta
+            return
         _, sku, quantity = row.line
         product = self.products.setdefault(sku, Product(sku, row.title, row.price))
         product.title = product.title or row.title
-        product.demand += quantity
+        self.demand[product.sku] += quantity
         invoice = self.invoices.setdefault(row.invoice, Invoice(row.invoice, row.customer_id))
         if invoice.customer_id == UNKNOWN_CUSTOMER:
             invoice.customer_id = row.customer_id
@@ -131,7 +152,7 @@ def read_export(path: Path) -> Export:
     The bytes are read twice, for the digest and encoding first, and never held as a whole.
     """
     try:
-        digest, encoding = _survey(path)
+        digest, encoding = survey(path)
         export = Export(digest, "UTF-8" if encoding == "utf-8-sig" else "Latin-1")
         with path.open(encoding=encoding, newline="") as file:
             for row in sort_rows(file):
@@ -143,12 +164,12 @@ def read_export(path: Path) -> Export:
     return export
 
 
-def sort_rows(file: Iterable[str]) -> Iterator[Row | Skipped]:
-    """Yield an order line or a skip for every row below the header; a blank line is no row.
+def sort_rows(file: Iterable[str]) -> Iterator[Row | Correction | Skipped]:
+    """Yield what each row below the header is; a blank line is no row.
 
     Raises ExportError, without the file's name, when the header lacks a column.
     """
-    rows = _rows(_Lines(file))
+    rows = csv_rows(file)
     _, header = next(rows, (0, []))
     if not header:
         raise ExportError(f"is empty: wanted a header line with {', '.join(COLUMNS)}.")
@@ -165,32 +186,60 @@ def sort_rows(file: Iterable[str]) -> Iterator[Row | Skipped]:
             yield classify(at, [cells[place] for place in places])
 
 
-def classify(at: int, cells: Sequence[str]) -> Row | Skipped:
+def classify(at: int, cells: Sequence[str]) -> Row | Correction | Skipped:
     """Decide what one row is, from its cells in the order of COLUMNS; never raises."""
     invoice, code, description, quantity, price, customer = (cell.strip() for cell in cells)
-    reason: Skip | None = None
     units = _number(quantity, _MAX_QUANTITY)
     money = _number(price, _MAX_PRICE)
-    if invoice[:1] in {"C", "c"}:
-        reason = Skip.CANCELLATION
-    elif code.upper() in NOT_GOODS or code.upper().startswith(VOUCHER):
-        reason = Skip.NOT_GOODS
-    elif units is not None and units <= 0:
-        reason = Skip.NEGATIVE_QUANTITY if units < 0 else Skip.ZERO_QUANTITY
-    elif money is not None and money <= 0:
-        reason = Skip.NEGATIVE_PRICE if money < 0 else Skip.ZERO_PRICE
-    if reason:
+    if reason := _useless(code, units, money):
         return Skipped(at, reason)
-    if not _usable_code(invoice):
-        return Skipped(at, Skip.UNUSABLE, "InvoiceNo")
-    if not _usable_code(code) or "/" in code or code in {".", ".."}:
-        return Skipped(at, Skip.UNUSABLE, "StockCode")
-    if units is None or units != int(units):
-        return Skipped(at, Skip.UNUSABLE, "Quantity")
-    if money is None or money != round(money, 2):
-        return Skipped(at, Skip.UNUSABLE, "UnitPrice")
-    line = OrderLine(at, code, int(units))
-    return Row(invoice, _customer(customer), _printable(description)[:_MAX_TITLE], money, line)
+    cause = _cause(invoice, units, money, customer)
+    if column := _unusable(invoice, code, units, money, cause):
+        return Skipped(at, Skip.UNUSABLE, column)
+    # Neither is None or zero by now, where it is needed.
+    pieces, cost = int(units or 0), money or Decimal(0)
+    if cause:
+        came = cause in {Cause.RETURNED, Cause.FOUND}
+        return Correction(at, invoice, cause, code, abs(pieces) * (1 if came else -1))
+    line = OrderLine(at, code, pieces)
+    return Row(invoice, _customer(customer), _printable(description)[:_MAX_TITLE], cost, line)
+
+
+def _useless(code: str, units: Decimal | None, money: Decimal | None) -> Skip | None:
+    """Tell why a row says nothing about goods; None when it does."""
+    if code.upper() in NOT_GOODS or code.upper().startswith(VOUCHER):
+        return Skip.NOT_GOODS
+    if units == 0:
+        return Skip.ZERO_QUANTITY
+    return Skip.NEGATIVE_PRICE if money is not None and money < 0 else None
+
+
+def _unusable(
+    invoice: str, code: str, units: Decimal | None, money: Decimal | None, cause: Cause | None
+) -> str | None:
+    """Return the first column that keeps the row from being used; None when all can be."""
+    usable = {
+        "InvoiceNo": _usable_code(invoice),
+        "StockCode": _usable_code(code) and "/" not in code and code not in {".", ".."},
+        "Quantity": units is not None
+        and units == int(units)
+        and (cause is not Cause.RETURNED or units < 0),
+        "UnitPrice": cause is not None or (money is not None and money == round(money, 2)),
+    }
+    return next((column for column, usable in usable.items() if not usable), None)
+
+
+def _cause(
+    invoice: str, units: Decimal | None, money: Decimal | None, customer: str
+) -> Cause | None:
+    """Tell why the units came or went; None when they are sold."""
+    if invoice[:1] in {"C", "c"}:
+        return Cause.RETURNED
+    if units is not None and units < 0:
+        return Cause.WRITTEN_OFF
+    if money == 0:
+        return Cause.FOUND if _customer(customer) == UNKNOWN_CUSTOMER else Cause.GIVEN_AWAY
+    return None
 
 
 def _usable_code(text: str) -> bool:
@@ -215,82 +264,3 @@ def _customer(text: str) -> str:
 def _printable(text: str) -> str:
     """Replace line breaks and control characters by single blanks."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def _survey(path: Path) -> tuple[str, str]:
-    """Return the file's SHA-256 and its encoding: UTF-8 if every byte fits, else Latin-1."""
-    digest = hashlib.sha256()
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    encoding = "utf-8-sig"
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            if encoding == "utf-8-sig" and not _decodes(decoder, chunk):
-                encoding = "latin-1"
-    if encoding == "utf-8-sig" and not _decodes(decoder, b"", final=True):
-        encoding = "latin-1"
-    return digest.hexdigest(), encoding
-
-
-def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
-    try:
-        decoder.decode(chunk, final)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-class _Lines:
-    """Lines of a file for csv.reader, which can be given back and which end with a long row."""
-
-    def __init__(self, file: Iterable[str]) -> None:
-        self._file = iter(file)
-        self._again: deque[str] = deque()
-        self.taken: list[str] = []
-        self.at = 0
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        if len(self.taken) >= _MAX_LINES_PER_ROW:
-            raise StopIteration
-        line = self._again.popleft() if self._again else next(self._file)
-        self.taken.append(line)
-        self.at += 1
-        return line
-
-    def give_back(self) -> None:
-        """Return all lines of the row but its first."""
-        rest = self.taken[1:]
-        self._again.extendleft(reversed(rest))
-        self.at -= len(rest)
-
-
-def _rows(lines: _Lines) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row with the line it begins on; [] for one that is no CSV.
-
-    A row over several lines stands only if it has as many cells as the header: otherwise a stray
-    quote has swallowed its neighbours, and they are read again by themselves.
-    """
-    reader = csv.reader(lines)
-    width = 0
-    while True:
-        lines.taken.clear()
-        try:
-            cells = next(reader, None)
-        except csv.Error:
-            cells = []
-        if not lines.taken:
-            return
-        at = lines.at - len(lines.taken) + 1
-        if not "".join(lines.taken).strip():
-            continue
-        cells = cells or []
-        while width and len(cells) > width and not cells[-1].strip():
-            cells.pop()
-        if width and len(cells) != width and len(lines.taken) > 1:
-            lines.give_back()
-            cells = []
-        width = width or len(cells)
-        yield at, cells

@@ -7,14 +7,14 @@ from sqlalchemy import Connection, text
 from app import db
 from app.bus import tables as bus_tables
 from app.errors import StartupError
-from app.modules.inventory import models as inventory_models
-from app.modules.orders import models as orders_models
+from app.modules.inventory.models import tables as inventory_models
+from app.modules.orders.models import tables as orders_models
 from app.runtime import database_file, open_database
 from app.settings import Settings, load_settings
-from app.web import idempotency
+from app.web import idempotency, keys
 
 # Imported for the tables they declare.
-DECLARED = (inventory_models, orders_models, idempotency)
+DECLARED = (inventory_models, orders_models, idempotency, keys)
 TARGETS = [bus_tables.metadata, db.Base.metadata]
 
 # Two starts at once must not both create the tables; any number no other lock has would do.

@@ -2,44 +2,43 @@
 
 import hmac
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import AppError
-from app.web import problem
-from app.web.limits import CHANGING
-
-OPEN = "open"
-"""The principal of every request while no key is configured."""
-
-KEY = "key"
-"""The principal that holds the configured key: it has every right."""
+from app.web import problem, rate, state
+from app.web.body import CHANGING
+from app.web.keyring import KeyRing
+from app.web.principal import (
+    KEY,
+    OWN_ONLY,
+    SCOPES,
+    InsufficientScopeError,
+    NotForCustomersError,
+    Principal,
+    ScopeName,
+    UnauthenticatedError,
+)
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
-class UnauthenticatedError(AppError):
-    """The request carries no key, or one that is not ours."""
-
-    status: ClassVar[HTTPStatus] = HTTPStatus.UNAUTHORIZED
-    code: ClassVar[str] = "unauthenticated"
-    title: ClassVar[str] = "A valid API key is needed"
-
-
 class HostNotAllowedError(AppError):
-    """Without a key only this machine is served, and the Host header names another."""
+    """Without APP_API_KEY only this machine is served, and the Host header names another."""
 
     status: ClassVar[HTTPStatus] = HTTPStatus.MISDIRECTED_REQUEST
     code: ClassVar[str] = "host_not_allowed"
     title: ClassVar[str] = "This host name is not served without a key"
+    remedy: ClassVar[str] = "Use http://127.0.0.1 or http://localhost, or have APP_API_KEY set."
 
 
 class ForeignOriginError(AppError):
@@ -48,29 +47,38 @@ class ForeignOriginError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.FORBIDDEN
     code: ClassVar[str] = "foreign_origin"
     title: ClassVar[str] = "The request comes from another site's page"
+    remedy: ClassVar[str] = "Send it from a program, or from a page of this server."
 
 
 class Gate:
-    """ASGI middleware: refuses foreign hosts and origins, and recognises the key.
+    """ASGI middleware: refuses foreign hosts and origins, and takes the key from the request.
 
     It covers everything, the docs included; health alone is open to any Host, because probes
-    address a container by whatever name they have. It does not refuse a missing key: `principal`
-    does, on the routers that need one.
+    address a container by whatever name they have. It does not refuse a missing key, nor look one
+    up: `principal` and `require` do, on the routes that need one. Once the reply is sent it writes
+    down that a key was used.
+
+    key is APP_API_KEY. Without it only this machine is served, whatever keys the database holds.
     """
 
     def __init__(self, app: ASGIApp, key: str | None) -> None:
         self._app = app
         self._key = None if key is None else key.encode()
+        self._ring = KeyRing(open_without_keys=key is None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer it."""
-        if scope["type"] == "http":
-            try:
-                self._check(scope)
-            except AppError as refusal:
-                await problem.respond(refusal, scope, receive, send)
-                return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+        except AppError as refusal:
+            await problem.respond(refusal, scope, receive, send)
+            return
         await self._app(scope, receive, send)
+        if self._ring.has_notes:
+            await self._ring.write_notes(scope["app"].state.runtime.database)
 
     def _check(self, scope: Scope) -> None:
         hosts = _values(scope, b"host")
@@ -78,7 +86,14 @@ class Gate:
             self._require_local(scope, hosts)
         if scope["method"] in CHANGING:
             _refuse_foreign_pages(scope, hosts)
-        scope.setdefault("state", {})["principal"] = self._principal(scope)
+        given = _values(scope, b"authorization")
+        token = _token(given)
+        scope.setdefault("state", {}).update(
+            principal=KEY if self._is_ours(token) else None,
+            key_ring=self._ring,
+            key_sent=bool(given),
+            key_secret=token,
+        )
 
     def _require_local(self, scope: Scope, hosts: list[str]) -> None:
         """Refuse names and addresses other than this machine's own, whoever bound the socket."""
@@ -86,52 +101,128 @@ class Gate:
         reached = not address or address.startswith("/") or _is_loopback(_bracketed(address))
         if not (reached and _all_loopback(hosts)):
             msg = (
-                f"No API key is configured, so only local host names are served, and this request "
+                f"APP_API_KEY is not set, so only local host names are served, and this request "
                 f"names {', '.join(hosts) or 'none'}. Use http://127.0.0.1 or http://localhost, or "
                 "set APP_API_KEY."
             )
             raise HostNotAllowedError(msg)
 
-    def _principal(self, scope: Scope) -> str | None:
-        if self._key is None:
-            return OPEN
-        given = _values(scope, b"authorization")
-        scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-        known = scheme.lower() == "bearer" and hmac.compare_digest(
-            token.strip().encode("latin-1"), self._key
+    def _is_ours(self, token: str | None) -> bool:
+        if token is None or self._key is None:
+            return False
+        return hmac.compare_digest(token.encode("latin-1"), self._key)
+
+
+async def identify(request: Request) -> Principal:
+    """Return who asks, looked up and charged once per request.
+
+    Raises UnauthenticatedError and RateLimitedError. Afterwards it is `request.state.principal`.
+    """
+    found = request.scope["state"]
+    known: Principal | None = found["principal"]
+    if known is None:
+        ring: KeyRing = found["key_ring"]
+        known = found["principal"] = await ring.admit(
+            await state.database(request), found["key_secret"], sent=found["key_sent"]
         )
-        return KEY if known else None
+    rate.spend(request.scope, known)
+    return known
 
 
-class _Principal(SecurityBase):
+def customer_of(request: Request) -> str | None:
+    """Return the customer whose orders alone this request may see and place; None for all.
+
+    Raises UnauthenticatedError where no dependency asked for a key, so that forgetting it does
+    not mean everybody's orders.
+    """
+    known: Principal | None = request.state.principal
+    if known is None:
+        raise UnauthenticatedError("This operation has not asked for a key.", sent=False)
+    return known.customer_id
+
+
+class _Guard(SecurityBase):
     """The dependency `principal`; a class, because that is how OpenAPI learns of the key."""
 
     def __init__(self) -> None:
-        self.model = HTTPBearer(description="The API key.")
+        self.model = HTTPBearer(description="An API key with the scope of the operation.")
         self.scheme_name = "key"
 
-    async def __call__(self, request: Request) -> str:
-        """Return who asks; raises UnauthenticatedError when that is nobody we know."""
-        known: str | None = request.state.principal
-        if known is None:
-            raise _unauthenticated(sent="authorization" in request.headers)
+    async def __call__(self, request: Request) -> Principal:
+        """Return who asks; refuses everybody where the route has not said for what scope."""
+        known = await identify(request)
+        if not any(True for _ in _requirements(request.scope)):
+            raise InsufficientScopeError("No scope opens this operation.")
         return known
 
 
-principal = _Principal()
-"""Who asks, for routers: `APIRouter(dependencies=[Depends(principal)])`; "open" in open mode."""
+class Require(_Guard):
+    """The dependency that `require` makes."""
 
-Principal = Annotated[str, Depends(principal)]
+    def __init__(self, scope: ScopeName, *, customers: bool) -> None:
+        super().__init__()
+        self.scope = scope
+        self.customers = customers
+
+    async def __call__(self, request: Request) -> Principal:
+        """Return who asks; refuses a key without the scope, and customers' keys where told to."""
+        known = await identify(request)
+        if known.lacks([self.scope]):
+            raise InsufficientScopeError(f"The API key needs the scope {self.scope}.", self.scope)
+        if known.customer_id is not None and not self.customers:
+            raise NotForCustomersError("A key that is bound to a customer cannot do this.")
+        return known
 
 
-def _unauthenticated(*, sent: bool) -> UnauthenticatedError:
-    if sent:
-        detail = "The API key is not the one this server was given."
-        challenge = 'Bearer realm="orderly", error="invalid_token"'
-    else:
-        detail = "Send the API key as `Authorization: Bearer <key>`."
-        challenge = 'Bearer realm="orderly"'
-    return UnauthenticatedError(detail, headers={"WWW-Authenticate": challenge})
+principal = _Guard()
+"""Who asks, for routers: `APIRouter(dependencies=[Depends(principal)])`.
+
+On such a router a route that declares no scope by `require` refuses everybody.
+"""
+
+PrincipalDep = Annotated[Principal, Depends(principal)]
+
+
+async def _name_of(who: PrincipalDep) -> str:
+    return who.name
+
+
+Who = Annotated[str, Depends(_name_of)]
+"""The name of who asks, for what is written down about it."""
+
+
+def require(scope: ScopeName, *, customers: bool | None = None) -> Require:
+    """Return the dependency that lets only holders of scope in: `Depends(require("orders:read"))`.
+
+    On a route or on a whole router; several on one route must all be held. customers tells whether
+    keys bound to a customer may come in: such a route shows them nothing that is another's. Unless
+    told otherwise they may where the scope is orders:read, orders:write or products:read.
+    """
+    if scope not in SCOPES:
+        msg = f"there is no scope {scope!r}, only {', '.join(SCOPES)}"
+        raise ValueError(msg)
+    return Require(scope, customers=scope in OWN_ONLY if customers is None else customers)
+
+
+def requirements(dependant: Dependant) -> Iterator[Require]:
+    """Yield what a route's dependencies require."""
+    for one in dependant.dependencies:
+        if isinstance(one.call, Require):
+            yield one.call
+        else:
+            yield from requirements(one)
+
+
+def _requirements(scope: Scope) -> Iterator[Require]:
+    # As in `app.web.limits`: what including a router added is known to this context only.
+    inclusion = scope.get("fastapi", {}).get("effective_route_context")
+    yield from requirements((inclusion or scope["route"]).dependant)
+
+
+def _token(given: list[str]) -> str | None:
+    """Return the Bearer token of the one Authorization header; two are none."""
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _refuse_foreign_pages(scope: Scope, hosts: list[str]) -> None:

@@ -77,7 +77,8 @@ class Head:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self._app({**scope, "method": "GET"}, receive, without_body)
+        # A reply without an end has to know that nobody waits for it.
+        await self._app({**scope, "method": "GET", "orderly.head": True}, receive, without_body)
 
 
 def _context_of(scope: Scope) -> Context:

@@ -4,13 +4,31 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 MAX_BIGINT = 2**63 - 1
 """The largest integer either database keeps."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+# For clients, in the part of regular expressions that all languages share. Python is stricter with
+# names: it knows which characters have no shape.
+_C = r"\x00-\x1f\x7f-\x9f"
+_TEXT = rf"^[^{_C}]*[^\s{_C}][^{_C}]*$"
+_NAME = rf"^[^\s{_C}]([^{_C}]*[^\s{_C}])?$"
+_SKU = rf"^[^\s/{_C}]([^/{_C}]*[^\s/{_C}])?$"
+
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 T = TypeVar("T")
 
@@ -46,6 +64,12 @@ class Text:
         bounded = core_schema.str_schema(strict=True, min_length=self.least, max_length=self.most)
         return core_schema.no_info_after_validator_function(_shown, bounded)
 
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tell clients what they can check themselves."""
+        return handler(schema) | ({"pattern": _TEXT} if self.least else {})
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -60,6 +84,12 @@ class Name:
         """Check the length first, then the characters."""
         bounded = core_schema.str_schema(strict=True, min_length=1, max_length=self.most)
         return core_schema.no_info_after_validator_function(_named, bounded)
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tell clients what they can check themselves: most of it."""
+        return handler(schema) | {"pattern": _NAME}
 
 
 def has_control_characters(value: str) -> bool:
@@ -89,6 +119,14 @@ def _named(value: str) -> str:
     return value
 
 
+def _digits(value: object) -> object:
+    # pydantic reads "1.0", " 1 " and "1_000" as well, and a URL should be read in one way only.
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        code = "int_parsing"
+        raise PydanticCustomError(code, "A whole number is written in digits alone")
+    return value
+
+
 def _addressable(value: str) -> str:
     # A SKU is one segment of a path, and clients fold `.` and `..` away before they send them.
     if "/" in value or value in {".", ".."}:
@@ -97,11 +135,18 @@ def _addressable(value: str) -> str:
     return value
 
 
+Whole = Annotated[int, BeforeValidator(_digits)]
+"""A whole number of a query or header, 0 or more: digits alone."""
+
 Sku = Annotated[
     str,
     Name(64),
     AfterValidator(_addressable),
-    Field(description="Names one product: 1 to 64 printable characters, no '/'.", examples=["MUG"]),
+    Field(
+        description="Names one product: 1 to 64 printable characters, no '/'.",
+        examples=["MUG"],
+        json_schema_extra={"pattern": _SKU},
+    ),
 ]
 Quantity = Annotated[
     int, Field(strict=True, ge=1, le=1_000_000, description="Whole pieces.", examples=[2])

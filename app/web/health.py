@@ -50,8 +50,12 @@ class Readiness(BaseModel):
     loops: list[LoopReport]
 
 
-@router.get("/live", responses={503: {"model": Liveness, "description": "Restart it."}})
-async def live(runtime: RuntimeDep, response: Response) -> Liveness:
+@router.get(
+    "/live",
+    summary="Ask whether to restart it",
+    responses={503: {"model": Liveness, "description": "Restart it."}},
+)
+async def get_liveness(runtime: RuntimeDep, response: Response) -> Liveness:
     """Tell whether the process should go on: 503 when one of its loops died, or all stood still.
 
     While the event loop is blocked there is no answer at all; the 503 comes for a while after.
@@ -66,8 +70,12 @@ async def live(runtime: RuntimeDep, response: Response) -> Liveness:
     return Liveness(status="live")
 
 
-@router.get("/ready", responses={503: {"model": Readiness, "description": "Send no work here."}})
-async def ready(runtime: RuntimeDep, response: Response) -> Readiness:
+@router.get(
+    "/ready",
+    summary="Ask whether to send it work",
+    responses={503: {"model": Readiness, "description": "Send no work here."}},
+)
+async def get_readiness(runtime: RuntimeDep, response: Response) -> Readiness:
     """Tell whether to send work: 503 when the database does not answer, or a stop is under way.
 
     A worker needs the stream as well; where orders are taken, it may be away.

@@ -71,6 +71,7 @@ class InvalidKeyError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.UNPROCESSABLE_ENTITY
     code: ClassVar[str] = "invalid_idempotency_key"
     title: ClassVar[str] = "The Idempotency-Key cannot be used"
+    remedy: ClassVar[str] = "Send one key of 1 to 255 visible ASCII characters."
 
 
 class KeyMissingError(AppError):
@@ -78,6 +79,9 @@ class KeyMissingError(AppError):
 
     code: ClassVar[str] = "idempotency_key_missing"
     title: ClassVar[str] = "An Idempotency-Key is needed"
+    remedy: ClassVar[str] = (
+        "Send an Idempotency-Key that is new for each new request, such as a UUID."
+    )
 
 
 class KeyReusedError(AppError):
@@ -86,6 +90,7 @@ class KeyReusedError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.UNPROCESSABLE_ENTITY
     code: ClassVar[str] = "idempotency_key_reused"
     title: ClassVar[str] = "The Idempotency-Key belongs to another request"
+    remedy: ClassVar[str] = "Send the first request again unchanged, or this one with a new key."
 
 
 class InFlightError(AppError):
@@ -94,6 +99,8 @@ class InFlightError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
     code: ClassVar[str] = "idempotency_in_flight"
     title: ClassVar[str] = "The first request with this key is still under way"
+    remedy: ClassVar[str] = "Send it again, with the same key, after Retry-After."
+    retryable: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +131,7 @@ async def once(
         if key is None:
             return _response(await work(session))
         claim = _Claim(
-            request.state.principal,
+            request.state.principal.name,
             key,
             _fingerprint(request, body),
             timedelta(hours=runtime.settings.idempotency_hours),

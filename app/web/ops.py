@@ -19,7 +19,7 @@ from app.bus.mend import UnfitDataError
 from app.bus.redrive import NotHandledHereError, discard, redrive, redrive_all
 from app.bus.replay import NoSubscriberError, fill, replay
 from app.errors import AppError
-from app.web.auth import Principal, principal
+from app.web.auth import Who, require
 from app.web.fields import Page
 from app.web.idempotency import KEYED, Reply, once
 from app.web.limits import known_parameters
@@ -47,7 +47,9 @@ from app.web.problem import field_problem, validation_failed
 from app.web.state import DatabaseDep, RuntimeDep
 
 router = APIRouter(
-    prefix="/v1/ops", tags=["ops"], dependencies=[Depends(principal), Depends(known_parameters)]
+    prefix="/v1/ops",
+    tags=["ops"],
+    dependencies=[Depends(require("ops")), Depends(known_parameters)],
 )
 
 
@@ -57,6 +59,9 @@ class NotFoundError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.NOT_FOUND
     code: ClassVar[str] = "not_found"
     title: ClassVar[str] = "Not found"
+    remedy: ClassVar[str] = (
+        "`GET /v1/ops/dead-letters` and `GET /v1/ops/actions` list what there is."
+    )
 
 
 class NotDeadError(AppError):
@@ -65,6 +70,9 @@ class NotDeadError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
     code: ClassVar[str] = "not_dead"
     title: ClassVar[str] = "Not a dead letter"
+    remedy: ClassVar[str] = (
+        "Get the delivery as it stands; only what was given up can be redriven or discarded."
+    )
 
 
 class NoHandlerError(AppError):
@@ -73,6 +81,9 @@ class NoHandlerError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
     code: ClassVar[str] = "no_handler"
     title: ClassVar[str] = "No handler in this process"
+    remedy: ClassVar[str] = (
+        "Ask a process that runs this subscriber in a version that knows the event."
+    )
 
 
 @contextmanager
@@ -126,7 +137,7 @@ def _uuid(part: str | int) -> UUID:
 
 
 @router.get("/dead-letters", summary="List dead letters")
-async def get_dead_letters(
+async def list_dead_letters(
     paging: PagingDep, wanted: FilterDep, database: DatabaseDep
 ) -> Page[DeadLetterSummary]:
     """Return deliveries that were given up, the newest event first; with `state`, the others."""
@@ -142,7 +153,7 @@ async def get_dead_letters(
 
 
 @router.get("/dead-letters/groups", summary="Count dead letters by what went wrong")
-async def get_groups(
+async def count_dead_letters(
     paging: PagingDep, wanted: FilterDep, database: DatabaseDep
 ) -> Page[GroupView]:
     """Return how many there are by subscriber, type and error, with the first and last time."""
@@ -168,10 +179,10 @@ async def get_dead_letter(
 
 
 @router.post("/dead-letters/{subscriber}/{event_id}/redrive", summary="Redrive a dead letter")
-async def post_redrive(
+async def redrive_dead_letter(
     subscriber: SubscriberName,
     event_id: UUID,
-    who: Principal,
+    who: Who,
     runtime: RuntimeDep,
     asked: RedriveOne | None = None,
 ) -> RedrivenView | DryRunView:
@@ -195,8 +206,8 @@ async def post_redrive(
     openapi_extra=KEYED,
     summary="Discard a dead letter",
 )
-async def post_discard(
-    subscriber: SubscriberName, event_id: UUID, who: Principal, asked: Discard, request: Request
+async def discard_dead_letter(
+    subscriber: SubscriberName, event_id: UUID, who: Who, asked: Discard, request: Request
 ) -> Response:
     """Waive it for a reason, which is kept. A redrive takes this back."""
 
@@ -216,7 +227,7 @@ async def post_discard(
     openapi_extra=KEYED,
     summary="Redrive many dead letters",
 )
-async def post_redrive_many(who: Principal, asked: RedriveMany, request: Request) -> Response:
+async def redrive_dead_letters(who: Who, asked: RedriveMany, request: Request) -> Response:
     """Make all that match due at once; the workers run them, and the action tells how far."""
 
     async def work(session: AsyncSession) -> Reply:
@@ -235,7 +246,7 @@ async def post_redrive_many(who: Principal, asked: RedriveMany, request: Request
     openapi_extra=KEYED,
     summary="Replay history for a subscriber",
 )
-async def post_replay(who: Principal, asked: Replay, request: Request) -> Response:
+async def replay_history(who: Who, asked: Replay, request: Request) -> Response:
     """Have a subscriber handle again what it handled of a part of history: once more each."""
 
     async def work(session: AsyncSession) -> Reply:
@@ -252,7 +263,7 @@ async def post_replay(who: Principal, asked: Replay, request: Request) -> Respon
     openapi_extra=KEYED,
     summary="Give a subscriber the history from before it came",
 )
-async def post_fill(who: Principal, asked: Fill, request: Request) -> Response:
+async def fill_subscriber(who: Who, asked: Fill, request: Request) -> Response:
     """Have a subscriber handle all retained events of its types from before it registered."""
 
     async def work(session: AsyncSession) -> Reply:
@@ -271,7 +282,7 @@ def _accepted(done: Action) -> Reply:
 
 
 @router.get("/actions", summary="List what operators did")
-async def get_actions(paging: PagingDep, database: DatabaseDep) -> Page[ActionView]:
+async def list_actions(paging: PagingDep, database: DatabaseDep) -> Page[ActionView]:
     """Return actions, the newest first."""
     after = paging.after({}, str)
     async with database.read() as session:

@@ -141,6 +141,8 @@ class Matching(View):
 class RedriveOne(Wire):
     """How to run one delivery again; with `data`, in place of the event's data."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"dry_run": True}]})
+
     dry_run: bool = False
     data: dict[str, JsonValue] | None = None
 
@@ -211,6 +213,8 @@ class DryRunView(View):
 class RedriveMany(Wire):
     """Which deliveries to make due: all that meet every condition given."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"subscriber": "inventory"}]})
+
     state: GivenUp = State.DEAD
     subscriber: SubscriberName | None = None
     type: TypeName | None = None
@@ -229,6 +233,8 @@ class RedriveMany(Wire):
 class Discard(Wire):
     """Why a dead letter is waived."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "Sent by mistake"}]})
+
     reason: Annotated[str, Text(500)]
 
 
@@ -238,6 +244,10 @@ class Replay(Wire):
     From a time of commit or a place in the log on; up to but without `until_time`, up to and with
     `until_log_position`.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"subscriber": "inventory", "from_log_position": 1}]}
+    )
 
     subscriber: SubscriberName
     from_time: Moment | None = None
@@ -260,5 +270,7 @@ class Replay(Wire):
 
 class Fill(Wire):
     """Which subscriber is given the history from before it came."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"subscriber": "inventory"}]})
 
     subscriber: SubscriberName

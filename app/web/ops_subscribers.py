@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from app.bus.errors import StreamError
 from app.bus.unregister import DeadLettersLeftError, SubscriberAliveError, unregister
 from app.errors import AppError
-from app.web.auth import Principal, principal
+from app.web.auth import Who, require
 from app.web.limits import known_parameters
 from app.web.ops import refusals
 from app.web.ops_schemas import ActionView, SubscriberName
@@ -16,7 +16,9 @@ from app.web.problem import UnavailableError
 from app.web.state import RuntimeDep
 
 router = APIRouter(
-    prefix="/v1/ops", tags=["ops"], dependencies=[Depends(principal), Depends(known_parameters)]
+    prefix="/v1/ops",
+    tags=["ops"],
+    dependencies=[Depends(require("ops")), Depends(known_parameters)],
 )
 
 
@@ -26,6 +28,7 @@ class AliveError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
     code: ClassVar[str] = "subscriber_alive"
     title: ClassVar[str] = "The subscriber is alive"
+    remedy: ClassVar[str] = "Stop the workers that run it, and send it again a minute later."
 
 
 class LettersLeftError(AppError):
@@ -34,12 +37,13 @@ class LettersLeftError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
     code: ClassVar[str] = "dead_letters_left"
     title: ClassVar[str] = "Dead letters are left"
+    remedy: ClassVar[str] = "Redrive or discard its dead letters first."
 
 
 @router.delete("/subscribers/{subscriber}", summary="Unregister a subscriber")
-async def delete_subscriber(
+async def unregister_subscriber(
     subscriber: SubscriberName,
-    who: Principal,
+    who: Who,
     runtime: RuntimeDep,
     discard: Annotated[bool, Query(description="Drop its dead letters with it.")] = False,  # noqa: FBT002 - a query parameter
 ) -> ActionView:

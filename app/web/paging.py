@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from fastapi import Depends, Query, Request
 
 from app.errors import AppError
-from app.web.fields import MAX_BIGINT, Page, has_control_characters
+from app.web.fields import MAX_BIGINT, Page, Whole, has_control_characters
 
 _LONGEST_CURSOR = 2000
 
@@ -25,6 +25,9 @@ class InvalidCursorError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.UNPROCESSABLE_ENTITY
     code: ClassVar[str] = "invalid_cursor"
     title: ClassVar[str] = "The cursor does not fit this list"
+    remedy: ClassVar[str] = (
+        "Begin without a cursor, or send the filters with which this one was returned."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +67,29 @@ class Paging:
         items = list(found[: self.limit])
         if len(found) <= self.limit:
             return Page(items=items)
-        return Page(items=items, next_cursor=_encode([self._binding(filters), *key(items[-1])]))
+        return Page(items=items, next_cursor=self.cursor_at(filters, *key(items[-1])))
+
+    def cursor_at(self, filters: Mapping[str, object], *key: str | int) -> str:
+        """Return the cursor of what comes after the row with this key."""
+        return _encode([self._binding(filters), *key])
 
     def _binding(self, filters: Mapping[str, object]) -> str:
         text = json.dumps([self.path, dict(filters)], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+Limit = Annotated[Whole, Query(ge=1, le=200, description="Most items on the page.")]
+
+
 async def paging(
     request: Request,
-    limit: Annotated[int, Query(ge=1, le=200, description="Most items on the page.")] = 50,
+    limit: Limit = 50,
     cursor: Annotated[
-        str | None, Query(description="`next_cursor` of the page before; opaque.")
+        str | None,
+        Query(
+            description="`next_cursor` of the page before; opaque.",
+            json_schema_extra={"minLength": 1, "maxLength": _LONGEST_CURSOR},
+        ),
     ] = None,
 ) -> Paging:
     """Read `limit` and `cursor` from the query."""

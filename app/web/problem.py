@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from app.bus.errors import is_transient
 from app.bus.event import current_context
 from app.errors import AppError
 
@@ -24,10 +23,6 @@ MEDIA_TYPE = "application/problem+json"
 # A body of a megabyte can hold a hundred thousand mistakes; the answer names the first ones.
 _MOST_ERRORS = 50
 _LONGEST_TEXT = 300
-
-_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}
-
-log = structlog.get_logger(__name__)
 
 
 class FieldProblem(BaseModel):
@@ -50,6 +45,7 @@ class Problem(BaseModel):
     detail: str
     instance: str
     code: str
+    retryable: bool
     correlation_id: str | None = None
     trace_id: str | None = None
     errors: list[FieldProblem] | None = None
@@ -60,6 +56,10 @@ class MalformedJsonError(AppError):
 
     code: ClassVar[str] = "malformed_json"
     title: ClassVar[str] = "The body is not JSON"
+    remedy: ClassVar[str] = (
+        "Send one JSON text (RFC 8259) in UTF-8: no NaN or Infinity, no name twice in one object, "
+        "no hundreds of levels."
+    )
 
 
 class ValidationFailedError(AppError):
@@ -68,6 +68,25 @@ class ValidationFailedError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.UNPROCESSABLE_ENTITY
     code: ClassVar[str] = "validation_failed"
     title: ClassVar[str] = "The request does not fit"
+    remedy: ClassVar[str] = "Mend what `errors` lists; each pointer says where, each detail what."
+
+
+class NothingHereError(AppError):
+    """No route has this path."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.NOT_FOUND
+    code: ClassVar[str] = "not_found"
+    title: ClassVar[str] = "Not found"
+    remedy: ClassVar[str] = "Check the path and the id; `/docs` lists every route."
+
+
+class MethodNotAllowedError(AppError):
+    """There is something at this path, but not for this method; `Allow` lists what is possible."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.METHOD_NOT_ALLOWED
+    code: ClassVar[str] = "method_not_allowed"
+    title: ClassVar[str] = "Method Not Allowed"
+    remedy: ClassVar[str] = "Use a method of the `Allow` header."
 
 
 class UnavailableError(AppError):
@@ -76,6 +95,11 @@ class UnavailableError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.SERVICE_UNAVAILABLE
     code: ClassVar[str] = "unavailable"
     title: ClassVar[str] = "The database cannot serve right now"
+    remedy: ClassVar[str] = (
+        "Send it again after Retry-After; a POST with the Idempotency-Key it had, because whether "
+        "the change was made may be unknown."
+    )
+    retryable: ClassVar[bool] = True
 
 
 class InternalError(AppError):
@@ -84,33 +108,7 @@ class InternalError(AppError):
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something went wrong on our side"
-
-
-class Failures:
-    """ASGI middleware: whatever no handler expected becomes a 503 or a bare 500, logged once."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application; raise only when the reply was already under way."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except Exception as error:
-            refusal = _expected(error, scope["method"])
-            if started:
-                raise
-            await respond(refusal, scope, receive, send)
+    remedy: ClassVar[str] = "Report it with the correlation id; the server's log has the details."
 
 
 def install(app: FastAPI) -> None:
@@ -136,36 +134,18 @@ def field_problem(location: str, path: Sequence[str | int], code: str, detail: s
     )
 
 
-def validation_failed(problems: Sequence[FieldProblem]) -> ValidationFailedError:
-    """Build the refusal that lists problems, the first fifty of them."""
+def validation_failed(
+    problems: Sequence[FieldProblem], *, of: int | None = None
+) -> ValidationFailedError:
+    """Build the refusal that lists problems, the first fifty of them; there are `of` in all."""
     first = problems[0]
     place = f"{first.location} {first.pointer}".rstrip()
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    others = (of or len(problems)) - 1
+    more = f" (and {others} more)" if others else ""
     return ValidationFailedError(
         f"{place}: {first.detail}{more}",
         errors=[problem.model_dump() for problem in problems[:_MOST_ERRORS]],
     )
-
-
-def _expected(error: Exception, method: str) -> AppError:
-    """Log error, and choose what the client may know of it."""
-    if isinstance(error, AppError):
-        return error
-    if is_transient(error):
-        # The text of a database error ends in the statement's parameters, which are nobody's here.
-        cause = getattr(error, "orig", None) or error
-        sentence = f"{type(cause).__name__}: {cause}".splitlines()[0]
-        log.warning("database cannot serve a request", trouble=sentence)
-        detail = "Try again in a moment."
-        if method not in {"GET", "HEAD"}:
-            # An error while committing leaves open whether the commit happened.
-            detail += (
-                " Whether the change was made is unknown: sent again with the same "
-                "Idempotency-Key, it is made once."
-            )
-        return UnavailableError(detail, headers={"Retry-After": "1"})
-    log.error("request failed", exc_info=error)
-    return InternalError("The failure is in the server's log under this correlation id.")
 
 
 async def _refused(request: Request, error: Exception) -> Response:
@@ -183,10 +163,12 @@ async def _invalid(request: Request, error: Exception) -> Response:
             place = one["loc"][-1]
             msg = f"{one['ctx']['error']}, at character {place} of the body."
             return _render(MalformedJsonError(msg), request.scope)
+    # No more than are shown: there can be two hundred thousand, a second's work.
     problems = [
-        field_problem(str(one["loc"][0]), one["loc"][1:], one["type"], one["msg"]) for one in found
+        field_problem(str(one["loc"][0]), one["loc"][1:], one["type"], one["msg"])
+        for one in found[:_MOST_ERRORS]
     ]
-    return _render(validation_failed(problems), request.scope)
+    return _render(validation_failed(problems, of=len(found)), request.scope)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -202,22 +184,16 @@ async def _http(request: Request, error: Exception) -> Response:
         # Not UTF-8, nested too deeply, or a number of thousands of digits.
         msg = "The body is not UTF-8 JSON of a reasonable depth."
         return _render(MalformedJsonError(msg), request.scope)
-    status = HTTPStatus(error.status_code)
-    headers = dict(error.headers or {})
-    detail = error.detail
-    if status is HTTPStatus.NOT_FOUND:
-        detail = f"There is nothing at {instance(request.scope)}."
-    if status is HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_allowed(request)))
-        detail = f"{request.method} is not possible here, only {headers['Allow']}."
-    return _document(
-        request.scope,
-        status=status,
-        code=_CODES.get(status, f"http_{status}"),
-        title=status.phrase,
-        detail=detail,
-        headers=headers,
-    )
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        nothing = NothingHereError(f"There is nothing at {instance(request.scope)}.")
+        return _render(nothing, request.scope)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allow = ", ".join(sorted(_allowed(request)))
+        detail = f"{request.method} is not possible here, only {allow}."
+        return _render(MethodNotAllowedError(detail, headers={"Allow": allow}), request.scope)
+    # No route of ours comes here; what the framework may refuse one day still has a page.
+    refusal = AppError(f"{error.status_code}: {error.detail}", headers=error.headers)
+    return _render(refusal, request.scope)
 
 
 def _allowed(request: Request) -> set[str]:
@@ -227,45 +203,34 @@ def _allowed(request: Request) -> set[str]:
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
             methods |= route.methods or set()
+    # Mounted files are in no route's list.
+    methods = methods or {"GET"}
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def _render(error: AppError, scope: Scope) -> Response:
-    return _document(
-        scope,
-        status=error.status,
-        code=error.code,
-        title=error.title,
-        detail=error.detail,
-        headers=error.headers,
-        extra=error.extra,
-    )
-
-
-def _document(  # noqa: PLR0913 - the members of a problem document
-    scope: Scope,
-    *,
-    status: HTTPStatus,
-    code: str,
-    title: str,
-    detail: str,
-    headers: Mapping[str, str],
-    extra: Mapping[str, Any] | None = None,
-) -> Response:
     context = current_context.get()
     members = {
-        **(extra or {}),
-        "type": f"/problems/{code}",
-        "title": title,
-        "status": int(status),
-        "detail": detail,
+        **error.extra,
+        "type": f"/problems/{error.code}",
+        "title": error.title,
+        "status": int(error.status),
+        "detail": error.detail,
         "instance": instance(scope),
-        "code": code,
+        "code": error.code,
+        "retryable": error.retryable,
         **(context.log_fields if context else {}),
     }
-    text = json.dumps(members, ensure_ascii=False, default=str)
+    text = json.dumps(members, ensure_ascii=False, default=_plain)
     # What clients send can come back in a pointer, lone surrogates included.
-    return Response(text.encode(errors="replace"), status, headers, MEDIA_TYPE)
+    return Response(text.encode(errors="replace"), error.status, error.headers, MEDIA_TYPE)
+
+
+def _plain(value: object) -> str:
+    """Write what JSON has no form for: moments as everywhere else in the API (RFC 3339)."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return str(value)
 
 
 def instance(scope: Scope) -> str:

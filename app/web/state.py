@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import LoopHealth
+from app.bus.wakeup import WakeUp
 from app.db import Database
 from app.settings import Settings
 
@@ -34,6 +35,10 @@ class Runtime(Protocol):
     @property
     def stream_ok(self) -> bool | None:
         """True when the stream engine answers, None where this process does not use it."""
+
+    @property
+    def wake_up(self) -> WakeUp:
+        """Tells of commits, here and in other processes."""
 
     @property
     def draining(self) -> bool:

@@ -17,6 +17,17 @@ async def test_a_wake_up_before_the_wait_is_not_lost_and_counts_once() -> None:
     assert not await wake_up.wait(0.01)
 
 
+def test_listeners_hear_of_every_commit_here_and_elsewhere() -> None:
+    wake_up = WakeUp()
+    heard: list[int] = []
+    wake_up.listeners.append(lambda: heard.append(1))
+
+    wake_up.committed()
+    wake_up.heard()
+
+    assert heard == [1, 1]
+
+
 async def test_a_commit_in_one_process_wakes_the_relay_of_another(stream: Stream) -> None:
     here, there = WakeUp(), WakeUp()
 

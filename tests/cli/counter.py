@@ -22,7 +22,9 @@ class Counter:
     settles: bool = True
     products: dict[str, Any] = field(default_factory=dict)
     receipts: dict[str, Any] = field(default_factory=dict)
+    adjustments: dict[str, Any] = field(default_factory=dict)
     orders: dict[str, Any] = field(default_factory=dict)
+    decisions: list[str] = field(default_factory=list)
     replies: dict[str, tuple[int, Any]] = field(default_factory=dict)
     faults: deque[int | str] = field(default_factory=deque)
     forgets_keys: bool = False
@@ -41,6 +43,15 @@ class Counter:
         self.receipts[body["reference"]] = body["lines"]
         return 201, {"id": "rcp_1"}
 
+    def post_adjustment(self, body: Any) -> tuple[int, Any]:  # noqa: ANN401 - JSON
+        """Adjust stock once per reference, but never that of a SKU called RARE."""
+        if body["reference"] in self.adjustments:
+            return problem(409, "duplicate_reference", existing_id="adj_1")
+        if any(line["sku"] == "RARE" for line in body["lines"]):
+            return problem(409, "would_break_reservations")
+        self.adjustments[body["reference"]] = body
+        return 201, {"id": "adj_1"}
+
     def post_order(self, body: Any) -> tuple[int, Any]:  # noqa: ANN401 - JSON
         """Take an order once per reference; products decide whether it is one."""
         if any(line["sku"] not in self.products for line in body["lines"]):
@@ -58,9 +69,21 @@ class Counter:
             return problem(404, "not_found")
         if self.settles and order["status"] == "pending":
             poor = order["customer_id"] == "poor"
-            order["status"] = "rejected" if poor else "confirmed"
+            accepted = "reserved" if order["confirm"] == "manual" else "confirmed"
+            order["status"] = "rejected" if poor else accepted
             order["shortages"] = [{"sku": "MUG", "requested": 2, "available": 1}] if poor else []
         return 200, order
+
+    def post_decision(self, order_id: str, action: str) -> tuple[int, Any]:
+        """Confirm or cancel an order that is held; that of customer "late" has just expired."""
+        order = self.orders[order_id]
+        if order["customer_id"] == "late":
+            order["status"] = "expired"
+        if order["status"] != "reserved":
+            return problem(409, "order_state_conflict", current_status=order["status"])
+        order["status"] = {"confirm": "confirmed", "cancel": "cancelled"}[action]
+        self.decisions.append(action)
+        return 200, dict(order)
 
     def list_pending(self) -> tuple[int, Any]:
         """Return every pending order on one page."""
@@ -118,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         if key and not counter.forgets_keys and key in counter.replies:
             return *counter.replies[key], True
         status, reply = self._route(counter, body)
-        if key and status == 201:
+        if key and status in {200, 201}:
             counter.replies[key] = status, reply
         return (0, None, False) if fault == "cut" else (status, reply, False)
 
@@ -127,13 +150,25 @@ class _Handler(BaseHTTPRequestHandler):
         last = unquote(path.path.rpartition("/")[2])
         if self.command == "PUT":
             return counter.put_product(last, body)
+        if last in {"confirm", "cancel"}:
+            return counter.post_decision(unquote(path.path.split("/")[3]), last)
         if self.command == "POST":
-            return counter.post_order(body) if last == "orders" else counter.post_receipt(body)
+            return self._post(counter, last, body)
         if last == "products":
             return 200, {"items": [], "next_cursor": None}
         if last == "orders" and parse_qs(path.query).get("status") == ["pending"]:
             return counter.list_pending()
         return counter.get_order(last)
+
+    def _post(self, counter: Counter, last: str, body: Any) -> tuple[int, Any]:  # noqa: ANN401 - JSON
+        if last == "adjustments":
+            return counter.post_adjustment(body)
+        if last == "receipts":
+            return counter.post_receipt(body)
+        status, reply = counter.post_order(body)
+        if status == 201 and self.headers.get("Prefer"):
+            return 201, dict(counter.get_order(reply["id"])[1])
+        return status, reply
 
 
 class _Server(ThreadingHTTPServer):

@@ -7,39 +7,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
-import typer
-from typer.testing import CliRunner, Result
 
-from app.cli.load_orders import load_orders
-from app.cli.load_report import percentile
+from app.cli.load_tally import percentile
 from app.cli.rest import Rest, ServerError
 from tests.cli.counter import Counter, open_counter
-
-EXAMPLE = Path(__file__).parents[2] / "examples" / "orders.csv"
-HEADER = "InvoiceNo,StockCode,Description,Quantity,UnitPrice,CustomerID"
-
-command = typer.Typer()
-command.command()(load_orders)
-
-
-def run(file: Path, url: str, *arguments: str) -> Result:
-    return CliRunner().invoke(
-        command, [str(file), "--url", url, *arguments], env={"COLUMNS": "100"}
-    )
-
-
-def export(path: Path, *rows: str) -> Path:
-    path.write_text("\n".join([HEADER, *rows]))
-    return path
-
-
-def report_of(path: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(path.read_text())
-    return loaded
+from tests.cli.loading import EXAMPLE, export, report_of, run
 
 
 def test_the_example_becomes_products_stock_and_orders(tmp_path: Path) -> None:
@@ -52,9 +27,11 @@ def test_the_example_becomes_products_stock_and_orders(tmp_path: Path) -> None:
     assert counter.products["LAMP-OIL"]["title"] == "Lamp oil one litre"
     price = {"amount": "3.10", "currency": "GBP"}
     assert counter.products["NAPKIN-LINEN"]["unit_price"] == price
-    assert "41 rows read = 25 in orders + 16 skipped + 0 refused" in result.output
+    assert (
+        "42 rows read = 25 in orders + 5 in adjustments + 12 skipped + 0 refused" in result.output
+    )
     report = report_of(tmp_path / "report.json")
-    assert report["skipped"]["cancellation"] == {"rows": 2, "lines": [10, 11]}
+    assert report["skipped"]["not_goods"] == {"rows": 5, "lines": [6, 11, 16, 19, 31]}
     assert report["skipped"]["unusable"]["columns"]["Quantity"] == [23]
     assert report["settling"]["orders"] == 11
 
@@ -63,13 +40,20 @@ def test_a_second_run_adds_nothing(tmp_path: Path) -> None:
     counter = Counter()
     with open_counter(counter) as url:
         run(EXAMPLE, url)
-        before = json.dumps([counter.products, counter.receipts, counter.orders])
+        before = json.dumps(
+            [counter.products, counter.receipts, counter.adjustments, counter.orders]
+        )
         again = run(EXAMPLE, url, "--stock", "3", "--report", str(tmp_path / "r.json"))
 
     assert again.exit_code == 0
     counts = {"posted": 0, "already_there": 11, "confirmed": 11}
     assert report_of(tmp_path / "r.json")["counts"] == counts
-    assert json.dumps([counter.products, counter.receipts, counter.orders]) == before
+    adjusted = {"posted": 0, "already_there": 5, "booked": 5}
+    assert report_of(tmp_path / "r.json")["adjusted"] == adjusted
+    assert (
+        json.dumps([counter.products, counter.receipts, counter.adjustments, counter.orders])
+        == before
+    )
 
 
 def test_a_second_run_adds_nothing_when_the_keys_are_forgotten(tmp_path: Path) -> None:
@@ -81,6 +65,7 @@ def test_a_second_run_adds_nothing_when_the_keys_are_forgotten(tmp_path: Path) -
 
     assert report_of(tmp_path / "r.json")["counts"]["already_there"] == 11
     assert report_of(tmp_path / "r.json")["receipts"] == {"posted": 0, "already_there": 1}
+    assert report_of(tmp_path / "r.json")["adjusted"]["already_there"] == 5
     assert len(counter.orders) == 11
 
 
@@ -131,7 +116,7 @@ def test_a_refusal_is_counted_by_code_and_stops_nothing(tmp_path: Path) -> None:
         result = run(file, url, "--concurrency", "1", "--report", str(tmp_path / "r.json"))
 
     assert result.exit_code == 0
-    assert "2 rows read = 1 in orders + 0 skipped + 1 refused" in result.output
+    assert "2 rows read = 1 in orders + 0 in adjustments + 0 skipped + 1 refused" in result.output
     (refused,) = report_of(tmp_path / "r.json")["orders"]["refused"]
     assert (refused["code"], refused["lines"]) == ("fault", [2])
 
@@ -205,7 +190,7 @@ def test_a_server_that_stays_away_is_given_up() -> None:
 
 
 def test_ctrl_c_shows_what_was_done_so_far(tmp_path: Path) -> None:
-    file = export(tmp_path / "a.csv", "1,MUG,Mug,1,4.25,7", "C2,MUG,Mug,-1,4.25,7")
+    file = export(tmp_path / "a.csv", "1,MUG,Mug,1,4.25,7", "C2,POST,Post,-1,4.25,7")
     start = "import typer; from app.cli.load_orders import load_orders; typer.run(load_orders)"
     counter = Counter(settles=False)
     with open_counter(counter) as url:
@@ -224,7 +209,7 @@ def test_ctrl_c_shows_what_was_done_so_far(tmp_path: Path) -> None:
 
     assert load.returncode == 130, output
     assert "Stopped; this is what was done so far." in output
-    assert "skipped: cancellation" in output
+    assert "skipped: not goods" in output
     assert "Traceback" not in output
 
 

@@ -1,4 +1,4 @@
-"""Every row of an export is an order line or a skip with a reason, and none is lost."""
+"""Every row of an export is sold, corrects stock or is skipped with a reason; none is lost."""
 
 import csv
 import io
@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from app.cli.shop_export import (
     COLUMNS,
     NOT_GOODS,
+    Cause,
+    Correction,
     ExportError,
     Row,
     Skip,
@@ -32,11 +34,11 @@ GOOD = {
 }
 
 
-def sort_text(text: str) -> list[Row | Skipped]:
+def sort_text(text: str) -> list[Row | Correction | Skipped]:
     return list(sort_rows(io.StringIO(text, newline="")))
 
 
-def with_cells(**cells: str) -> Row | Skipped:
+def with_cells(**cells: str) -> Row | Correction | Skipped:
     return classify(2, [*(GOOD | cells).values()])
 
 
@@ -51,19 +53,37 @@ def test_a_row_that_sells_goods_is_an_order_line() -> None:
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        ({"InvoiceNo": "C1", "Quantity": "-2"}, Skip.CANCELLATION),
-        ({"InvoiceNo": "c1", "StockCode": "POST"}, Skip.CANCELLATION),
+        ({"InvoiceNo": "c1", "StockCode": "POST", "Quantity": "-1"}, Skip.NOT_GOODS),
         ({"StockCode": "POST", "Quantity": "-2"}, Skip.NOT_GOODS),
         ({"StockCode": "bank charges"}, Skip.NOT_GOODS),
         ({"StockCode": "gift_0001_20"}, Skip.NOT_GOODS),
-        ({"Quantity": "-2", "UnitPrice": "0"}, Skip.NEGATIVE_QUANTITY),
-        ({"Quantity": "0"}, Skip.ZERO_QUANTITY),
+        ({"InvoiceNo": "C1", "Quantity": "0"}, Skip.ZERO_QUANTITY),
+        ({"Quantity": "0", "UnitPrice": "-1"}, Skip.ZERO_QUANTITY),
         ({"UnitPrice": "-4.25"}, Skip.NEGATIVE_PRICE),
-        ({"UnitPrice": "0.0"}, Skip.ZERO_PRICE),
+        ({"Quantity": "-1", "UnitPrice": "-4.25"}, Skip.NEGATIVE_PRICE),
     ],
 )
 def test_a_row_has_the_first_reason_that_applies(cells: dict[str, str], reason: Skip) -> None:
     assert with_cells(**cells) == Skipped(2, reason)
+
+
+@pytest.mark.parametrize(
+    ("cells", "cause", "delta"),
+    [
+        ({"InvoiceNo": "C1", "Quantity": "-2"}, Cause.RETURNED, 2),
+        ({"InvoiceNo": "c1", "Quantity": "-2", "UnitPrice": "0"}, Cause.RETURNED, 2),
+        ({"Quantity": "-2", "UnitPrice": "0", "CustomerID": ""}, Cause.WRITTEN_OFF, -2),
+        ({"Quantity": "-2", "UnitPrice": "damaged"}, Cause.WRITTEN_OFF, -2),
+        ({"UnitPrice": "0.0"}, Cause.GIVEN_AWAY, -2),
+        ({"UnitPrice": "0", "CustomerID": " "}, Cause.FOUND, 2),
+    ],
+)
+def test_a_row_that_sells_nothing_corrects_stock(
+    cells: dict[str, str], cause: Cause, delta: int
+) -> None:
+    invoice = cells.get("InvoiceNo", "1")
+
+    assert with_cells(**cells) == Correction(2, invoice, cause, "MUG", delta)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +111,14 @@ def test_a_row_has_the_first_reason_that_applies(cells: dict[str, str], reason: 
 )
 def test_an_unusable_row_names_the_cell(column: str, cell: str) -> None:
     assert with_cells(**{column: cell}) == Skipped(2, Skip.UNUSABLE, column)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [{"InvoiceNo": "C1"}, {"InvoiceNo": "C1", "Quantity": "x"}, {"Quantity": "-1.5"}],
+)
+def test_a_correction_needs_a_whole_quantity_of_the_right_sign(cells: dict[str, str]) -> None:
+    assert with_cells(**cells) == Skipped(2, Skip.UNUSABLE, "Quantity")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +150,7 @@ def test_every_row_that_a_spreadsheet_can_write_is_accounted_for(rows: list[list
 @given(st.text(alphabet=st.sampled_from('CM1.,-"\n\r; ')))
 def test_no_text_below_the_header_stops_the_reader(text: str) -> None:
     for row in sort_text(f"{HEADER}\n{text}"):
-        assert isinstance(row, Row | Skipped)
+        assert isinstance(row, Row | Correction | Skipped)
 
 
 @given(
@@ -131,10 +159,14 @@ def test_no_text_below_the_header_stops_the_reader(text: str) -> None:
     st.sampled_from(["1", "-1", "0", "x", "1.5"]) | st.text(),
     st.sampled_from(["1.00", "-1", "0", "x", "1.005"]) | st.text(),
 )
-def test_what_is_an_order_line_can_be_ordered(
+def test_what_is_an_order_line_can_be_ordered_and_a_correction_be_booked(
     invoice: str, code: str, quantity: str, price: str
 ) -> None:
     row = with_cells(InvoiceNo=invoice, StockCode=code, Quantity=quantity, UnitPrice=price)
+
+    if isinstance(row, Correction):
+        assert 0 < abs(row.delta) <= 1_000_000
+        assert 0 < len(row.invoice) <= 64
 
     if isinstance(row, Row):
         assert row.invoice[0] != "C"
@@ -186,7 +218,19 @@ def test_the_lines_of_an_invoice_need_not_stand_together(tmp_path: Path) -> None
     assert [line.at for line in export.invoices["1"].lines] == [2, 4]
     assert export.invoices["1"].customer_id == "7"
     mug = export.products["MUG"]
-    assert (mug.title, f"{mug.price}", mug.demand) == ("Mug", "4.25", 3)
+    assert (mug.title, f"{mug.price}") == ("Mug", "4.25")
+
+
+def test_demand_is_everything_that_goes_out(tmp_path: Path) -> None:
+    file = tmp_path / "export.csv"
+    rows = ["1,MUG,Mug,2,4.25,7", "C1,MUG,Mug,-5,4.25,7", "2,MUG,,-3,0,", "3,CUP,,-1,0,"]
+    file.write_text("\n".join([HEADER, *rows]))
+
+    export = read_export(file)
+
+    assert export.demand == {"MUG": 5, "CUP": 1}
+    assert [one.at for one in export.corrections] == [3, 4, 5]
+    assert [*export.products] == ["MUG"]
 
 
 @pytest.mark.parametrize(
@@ -236,10 +280,11 @@ def test_the_example_shows_every_kind_of_dirt() -> None:
     export = read_export(EXAMPLE)
 
     assert {skip.reason for skip in export.skipped} == set(Skip)
+    assert {one.cause for one in export.corrections} == set(Cause)
     in_orders = sum(len(invoice.lines) for invoice in export.invoices.values())
-    assert export.rows == in_orders + len(export.skipped)
+    assert export.rows == in_orders + len(export.corrections) + len(export.skipped)
     assert len(export.invoices) == 11
 
 
-def _at(row: Row | Skipped) -> int:
-    return row.at if isinstance(row, Skipped) else row.line.at
+def _at(row: Row | Correction | Skipped) -> int:
+    return row.line.at if isinstance(row, Row) else row.at

@@ -1,7 +1,8 @@
 """`python -m tests.faults --minutes N --seed S`: the long form of the fault tests.
 
 With --crash-points, crashes at every point and every pair of them instead, on both databases; with
---histories, runs so many made-up histories of the delivery protocol instead.
+--histories, runs so many made-up histories of the delivery protocol instead; with --lives, so many
+made-up lives of orders and their stock.
 Ends with a verdict, and with exit code 1 when an invariant was broken.
 """
 
@@ -18,7 +19,7 @@ import anyio
 
 from tests.faults.attack import Report, attack, schedule
 from tests.faults.deployment import Deployment, embedded, servers
-from tests.faults.long_forms import crash_points, histories
+from tests.faults.long_forms import crash_points, histories, lives
 from tests.faults.plants import PLANTS
 from tests.faults.table import told
 
@@ -58,12 +59,16 @@ def main() -> int:
         "--crash-points", action="store_true", help="crash at every point and every pair instead"
     )
     parser.add_argument("--histories", type=int, default=0, help="run so many of them instead")
+    parser.add_argument("--lives", type=int, default=0, help="run so many of them instead")
     options = parser.parse_args()
     if options.crash_points:
         return _verdict(anyio.run(crash_points, _tell), "every crash point and every pair")
     if options.histories:
         held = histories(_tell, options.histories, options.seed)
         return _verdict(held, f"{options.histories} histories of the delivery protocol")
+    if options.lives:
+        held = lives(_tell, options.lives, options.seed)
+        return _verdict(held, f"{options.lives} lives of orders and their stock")
     engines = [options.engine] if options.engine else list(ENGINES)
     _tell(f"seed {options.seed}\n")
     broken = faults = 0

@@ -16,7 +16,7 @@ from app.bus.tables import delivery, inbox, outbox
 from tests.faults import checks
 from tests.faults.checks import Broken
 from tests.faults.deployment import Deployment
-from tests.faults.load import SCARCE, SKUS, Client, Witness
+from tests.faults.load import PLACES, SCARCE, SKUS, Client, Witness
 from tests.faults.menu import BusyError
 from tests.faults.poison import HARMED
 from tests.system.orderly import Shop
@@ -77,7 +77,8 @@ async def attack(
     report = Report(name, seed, sum(step.wait_s for step in steps))
     await deployment.up()
     async with Shop(deployment.api_urls()[0]) as shop:
-        await shop.stock({sku: 300 if sku in SCARCE else 1_000_000 for sku in (*SKUS, *HARMED)})
+        await shop.stock({sku: 200 if sku in SCARCE else 1_000_000 for sku in (*SKUS, *HARMED)})
+        await shop.stock_at(PLACES[1], {sku: 100 if sku in SCARCE else 1000 for sku in SKUS})
     wanted = deployment.poisoner.wanted
     clients = [
         Client(f"c-{n}", deployment.api_urls, report.witness, Random(f"{seed} {n}"), wanted)
@@ -97,6 +98,9 @@ async def attack(
         report.drained_s = await _rest(deployment, drain_s)
         async with deployment.stream() as stream:
             report.broken += await checks.everything(deployment.database, stream, report.witness)
+        for one in report.broken:
+            if one.name == checks.NO_DEADLOCK:
+                one.offenders.extend(deployment.deadlocks())
         await _measure(deployment, report)
     finally:
         await deployment.stop()

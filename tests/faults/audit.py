@@ -11,7 +11,7 @@ from sqlalchemy import Column, MetaData, String, Table, Uuid
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.event import Event
-from app.bus.subscriber import Failed, Subscriber
+from app.bus.subscriber import Failed, Handler, Subscriber
 from app.db import Database
 
 audit = Table(
@@ -37,11 +37,12 @@ async def note(session: AsyncSession, subscriber: str, *events: Event) -> None:
 
 def audited(subscriber: Subscriber) -> None:
     """Make every handler of subscriber note what it ran, and did not return as failed."""
+    # One for all types of a handler, as it was: a mixed batch is one call still.
+    noting: dict[int, Handler] = {}
     for type_, (kind, handler) in subscriber.handlers.items():
-        subscriber._handlers[type_] = (
-            kind,
-            replace(handler, function=_noting(subscriber, handler)),
-        )
+        if id(handler) not in noting:
+            noting[id(handler)] = replace(handler, function=_noting(subscriber, handler))
+        subscriber._handlers[type_] = (kind, noting[id(handler)])
 
 
 def _noting(subscriber: Subscriber, handler: Any) -> Any:  # noqa: ANN401 - as `Handler.function`

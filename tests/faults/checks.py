@@ -1,6 +1,7 @@
 """What must hold when everything has come to rest: invariants, each with what breaks it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 
@@ -32,7 +33,14 @@ AT_REST = {
 }
 """True once nothing is left to do; a run waits for these to become empty."""
 
-ORDERS_AT_REST = {"no order is pending": "SELECT id FROM orders WHERE status = 'pending'"}
+ORDERS_AT_REST = {
+    "no order is pending": "SELECT id FROM orders WHERE status = 'pending'",
+    "no hold is overdue": "SELECT id FROM orders WHERE expires_at <= CURRENT_TIMESTAMP",
+    "no fulfillment waits for inventory": (
+        "SELECT id FROM fulfillments WHERE status IN ('requested', 'cancelling')"
+    ),
+}
+"""Nothing waits for anything but people."""
 
 EXACTLY_ONCE = {
     "no effect was committed twice": (
@@ -125,6 +133,39 @@ async def witnessed(database: Database, witness: Witness) -> list[Broken]:
     return [Broken(name, offenders) for name, offenders in differ.items() if offenders]
 
 
+async def commands_witnessed(database: Database, witness: Witness) -> list[Broken]:
+    """Return where the timelines and the clients' own log of commands differ.
+
+    A command that was answered with a 2xx is there, at the version that the client was told, and
+    no other is: so whoever won against somebody else, both of them were told so.
+    """
+    by_people = "SELECT order_id, version, action FROM order_timeline WHERE actor IS NOT NULL"
+    reasons = "SELECT id, cancel_reason FROM orders WHERE cancel_reason IS NOT NULL"
+    async with database.snapshot() as session:
+        there = {tuple(row) for row in await session.execute(text(by_people))}
+        cancelled = {tuple(row) for row in await session.execute(text(reasons))}
+        fulfillments = set(await session.scalars(text("SELECT id FROM fulfillments")))
+        adjustments = set(await session.scalars(text("SELECT id FROM adjustments")))
+    done = {key: one for key, one in witness.answers.items() if one.refused is None}
+    told = {
+        (one.order_id, one.version, one.action) for one in done.values() if one.action != "adjust"
+    }
+    told |= {(min(ids), 1, "place") for ids in witness.ids.values()}
+    made = {
+        action: {one.about for one in done.values() if one.action == action}
+        for action in ("fulfill", "adjust")
+    }
+    reasoned = {(one.order_id, key) for key, one in done.items() if one.action == "cancel"}
+    differ: dict[str, set[Any]] = {
+        "every 2xx of a command is in the timeline": told - there,
+        "every command in the timeline was answered with a 2xx": there - told,
+        "an order is cancelled for the reason of whoever was told so": cancelled ^ reasoned,
+        "every fulfillment was answered with a 2xx": fulfillments ^ made["fulfill"],
+        "every adjustment was answered with a 2xx": adjustments ^ made["adjust"],
+    }
+    return [Broken(name, sorted(map(repr, found))) for name, found in differ.items() if found]
+
+
 async def everything(database: Database, stream: Stream | None, witness: Witness) -> list[Broken]:
     """Check everything on a deployment at rest."""
     found = await broken(database, AT_REST | ORDERS_AT_REST | EXACTLY_ONCE)
@@ -132,6 +173,7 @@ async def everything(database: Database, stream: Stream | None, witness: Witness
         # Faults of the engines and of processes are no event's fault.
         found.append(Broken("the dead letters are the poison, exactly", differ))
     found += await witnessed(database, witness)
+    found += await commands_witnessed(database, witness)
     report = await verify(database, stream)
     found += [Broken(f"verify: {name}", ids) for name, ids in report.offenders.items() if ids]
     if deadlocks := await deadlock_count(database):

@@ -34,6 +34,7 @@ QUICK = {
     "APP_HANDLER_TIMEOUT_S": "8",
     "APP_IDLE_IN_TRANSACTION_S": "10",
     "APP_BATCH": "50",
+    "APP_HOLD_S": "2",
     "APP_LOG_LEVEL": "warning",
 }
 
@@ -54,10 +55,16 @@ class Deployment:
     faults: Mapping[str, Fault]
     poisoner: Poisoner
     heal: Callable[[], None]
+    server_log: Callable[[], str] = str
 
     def api_urls(self) -> list[str]:
         """Return where orders are taken."""
         return [keeper.url for keeper in self.keepers if keeper.role != "worker"]
+
+    def deadlocks(self) -> list[str]:
+        """Return what the server told of each deadlock."""
+        told = self.server_log().split("deadlock detected")[1:]
+        return [one.split("STATEMENT:", maxsplit=1)[0] for one in told]
 
     def bugs(self) -> list[str]:
         """Return what processes did that no fault explains."""
@@ -180,7 +187,9 @@ async def servers(
                 | menu.of_network("redis", before_valkey)
                 | poisoner.faults()
             )
-            yield Deployment(keepers, database, lambda: primary.url, faults, poisoner, heal)
+            yield Deployment(
+                keepers, database, lambda: primary.url, faults, poisoner, heal, postgres.log
+            )
         finally:
             heal()
             with anyio.CancelScope(shield=True):

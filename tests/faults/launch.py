@@ -6,8 +6,8 @@ Two subscribers more than it has listen to what may be poison. FAULTS_PLANT name
 
 import os
 
+from app import main as composition
 from app.__main__ import main
-from app.cli import serve
 from app.main import SUBSCRIBERS
 from tests.faults import clock
 from tests.faults.audit import audited
@@ -18,7 +18,7 @@ if __name__ == "__main__":
     clock.shift(float(os.environ.get("FAULTS_CLOCK_S", "0")))
     for subscriber in SUBSCRIBERS:
         audited(subscriber)
-    vars(serve)["SUBSCRIBERS"] = (*SUBSCRIBERS, *tasters())
+    vars(composition)["SUBSCRIBERS"] = (*SUBSCRIBERS, *tasters())
     if name := os.environ.get("FAULTS_PLANT"):
         PLANTS[name](setattr)
     main()

@@ -1,6 +1,6 @@
 """The long forms of the tests that need no processes.
 
-`python3 dev.py faults --crash-points` and `python3 dev.py faults --histories N --seed S`.
+`python3 dev.py faults --crash-points`, `--histories N --seed S` and `--lives N --seed S`.
 """
 
 import logging
@@ -17,8 +17,10 @@ from pydantic import SecretStr
 
 from app import schema
 from app.settings import Settings
+from tests.domain import lives as domain
+from tests.domain.world import World as LivingWorld
 from tests.faults.crash_points import Ground, on_postgresql, on_sqlite, singles_and_pairs
-from tests.faults.protocol.histories import STEPS, run
+from tests.faults.protocol import histories as protocol
 from tests.faults.protocol.world import World
 from tests.postgres import PostgresServer
 from tests.valkey import ValkeyServer
@@ -55,21 +57,40 @@ async def crash_points(tell: Callable[[str], object]) -> bool:
 
 def histories(tell: Callable[[str], object], number: int, seed: int) -> bool:
     """Run so many histories of the delivery protocol; tell, and return whether all held."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     valkey = ValkeyServer(persistent=False)
     valkey.start()
+    try:
+
+        def run(template: Path, folder: Path) -> None:
+            protocol.run(lambda: World(template, folder, valkey.url), number, seed=seed)
+
+        return _all_held(tell, run, f"seed {seed}: {number} histories of {protocol.STEPS} steps")
+    finally:
+        valkey.stop()
+
+
+def lives(tell: Callable[[str], object], number: int, seed: int) -> bool:
+    """Run so many lives of orders and stock; tell, and return whether all held."""
+
+    def run(template: Path, folder: Path) -> None:
+        domain.run(lambda: LivingWorld(template, folder), number, seed=seed)
+
+    return _all_held(tell, run, f"seed {seed}: {number} lives of {domain.STEPS} steps")
+
+
+def _all_held(tell: Callable[[str], object], run: Callable[[Path, Path], None], what: str) -> bool:
+    """Run with a template of a database and a folder; tell how that went."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     began = time.monotonic()
     try:
-        with tempfile.TemporaryDirectory(prefix="orderly-histories-") as directory:
+        with tempfile.TemporaryDirectory(prefix="orderly-long-") as directory:
             folder = Path(directory)
-            template = anyio.run(sqlite_template, folder)
-            run(lambda: World(template, folder, valkey.url), number, seed=seed)
+            run(anyio.run(sqlite_template, folder), folder)
     except Exception:  # noqa: BLE001 - whatever it is, it is what was looked for
         tell(traceback.format_exc())
         return False
     finally:
-        valkey.stop()
-        tell(f"seed {seed}: {number} histories of {STEPS} steps, {time.monotonic() - began:.0f} s")
+        tell(f"{what}, {time.monotonic() - began:.0f} s")
     return True
 
 

@@ -92,7 +92,8 @@ class Postgres:
 
     async def _lock_stock(self, random: Random) -> None:
         sku = random.choice((*SCARCE, SKUS[-1]))
-        await self._lock(f"SELECT 1 FROM stock_levels WHERE sku = '{sku}' FOR UPDATE", random)  # noqa: S608
+        levels = f"SELECT 1 FROM stock_levels WHERE sku = '{sku}' ORDER BY location FOR UPDATE"  # noqa: S608
+        await self._lock(levels, random)
 
     async def _lock(self, statement: str, random: Random) -> None:
         """Hold a lock, once it is granted; give up rather than keep others waiting in the queue."""

@@ -21,8 +21,9 @@ from app.bus.settled import Window
 from app.bus.source import Delivery
 from app.bus.stream import Entry, Stream, _translated
 from app.bus.tables import outbox as outbox_table
-from app.modules.inventory.models import StockLevel
-from app.modules.inventory.service import reserve
+from app.modules.inventory.models.tables import StockLevel
+from app.modules.inventory.service import book
+from app.modules.inventory.service.levels import Level
 
 Patch: TypeAlias = Callable[[Any, str, Any], None]
 
@@ -91,19 +92,26 @@ def mark_before_send(patch: Patch) -> None:
 def unsorted_stock_locks(patch: Patch) -> None:
     """Lock stock in the order in which somebody happened to ask for it."""
 
-    async def lock(session: AsyncSession, skus: Collection[str]) -> dict[str, Any]:
-        levels: dict[str, Any] = {}
+    async def lock(
+        session: AsyncSession, skus: Collection[str]
+    ) -> tuple[list[Level], dict[str, Any]]:
+        levels: list[Level] = []
         for sku in skus:
             found = await session.execute(
-                select(StockLevel.on_hand, StockLevel.reserved)
+                select(
+                    StockLevel.sku,
+                    StockLevel.location,
+                    StockLevel.on_hand,
+                    StockLevel.reserved,
+                    StockLevel.committed,
+                )
                 .where(StockLevel.sku == sku)
                 .with_for_update()
             )
-            if (row := found.first()) is not None:
-                levels[sku] = reserve._Level(*row)
-        return levels
+            levels += [Level(*row) for row in found]
+        return levels, {}
 
-    patch(reserve, "_lock", lock)
+    patch(book, "lock", lock)
 
 
 def verdict_without_the_key(patch: Patch) -> None:

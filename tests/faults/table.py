@@ -18,10 +18,13 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _rows([("faults", str(report.faults.total()))])
     yield ""
     drained = "not within its time" if report.drained_s is None else f"{report.drained_s:.1f} s"
+    commands, refused = witness.commands, witness.refusals
     replies = ", ".join(f"{count} x {what}" for what, count in sorted(witness.statuses.items()))
     yield from _rows(
         [
             ("orders", f"{len(witness.ids)} ({witness.repeats} asked for twice)"),
+            ("commands", ", ".join(f"{n} x {what}" for what, n in sorted(commands.items()))),
+            ("refused", ", ".join(f"{n} x {what}" for what, n in sorted(refused.items()))),
             ("events", f"{report.events} ({report.events / max(1, report.seconds):.0f}/s)"),
             ("answers", replies),
             (

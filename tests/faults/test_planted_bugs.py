@@ -22,8 +22,8 @@ from app.bus.source import Delivery, FromStream
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.db import Database
-from app.modules.inventory.models import StockLevel
-from app.modules.inventory.service.reserve import Request
+from app.modules.inventory.models.tables import StockLevel
+from app.modules.inventory.service.steps import Step
 from tests.bus.sample import QUICK, Rang, relay_all, ring, running, subscribed, until
 from tests.faults.audit import audited, create_audit
 from tests.faults.checks import NO_DEADLOCK, NOTHING_LOST, broken, bus_broken
@@ -195,7 +195,7 @@ async def two_orders_name_the_same_stock_the_other_way_round(bench: Bench) -> No
     await relay_all(bench.database, bench.stream)
 
 
-async def decided(database: Database, asked: Request) -> None:
+async def decided(database: Database, asked: Step) -> None:
     """Decide, and leave what comes of it to the checks."""
     with suppress(DBAPIError):
         await decide(database, asked)

@@ -21,7 +21,7 @@ def make(tmp_path: Path, sqlite_template: Path, valkey: ValkeyServer) -> Callabl
 
 
 def test_no_history_loses_or_doubles_an_effect(make: Callable[[], World]) -> None:
-    run(make, 12)
+    run(make, 8)
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_a_planted_bug_is_caught(
     PLANTS[plant](monkeypatch.setattr)
 
     with pytest.raises(AssertionError, match=told):
-        run(make, 12)
+        run(make, 8)

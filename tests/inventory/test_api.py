@@ -1,4 +1,4 @@
-"""The REST API of inventory, in front of every database."""
+"""Receipts, levels and the ledger over REST."""
 
 from typing import Any
 
@@ -6,7 +6,19 @@ import httpx2
 import pytest
 
 from app.db import Database
-from tests.inventory.sample import check_books, decide, request
+from tests.inventory.sample import check_books, counters, decide, locate, request
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"lines": []}, "/lines"),
+    ({"lines": [{"sku": "MUG", "quantity": -1}]}, "/lines/0/quantity"),
+    ({"lines": [{"sku": "MUG", "quantity": 1_000_001}]}, "/lines/0/quantity"),
+    ({"lines": [{"sku": "MUG", "quantity": 1}] * 1001}, "/lines"),
+    ({"location": "the attic"}, "/location"),
+    ({"place": "attic"}, "/place"),
+    ({"reference": " PO-7"}, "/reference"),
+]
+
+pytestmark = pytest.mark.parametrize("closed_database", ["sqlite", "pg18"], indirect=True)
 
 
 async def receive(client: httpx2.AsyncClient, **more: Any) -> httpx2.Response:  # noqa: ANN401 - further members
@@ -27,11 +39,14 @@ async def test_goods_are_received_once(client: httpx2.AsyncClient, database: Dat
     assert first.json() == {
         "id": first.json()["id"],
         "reference": "PO-7",
+        "actor": "open",
         "lines": [{"sku": "MUG", "location": "default", "quantity": 40}],
         "created_at": first.json()["created_at"],
     }
     assert (other.status_code, other.json()["code"]) == (409, "duplicate_reference")
     assert other.json()["existing_id"] == first.json()["id"]
+    assert first.headers["location"] == again.headers["location"]
+    assert (await client.get(first.headers["location"])).json() == first.json()
     await check_books(database)
 
 
@@ -47,7 +62,14 @@ async def test_levels_show_what_is_available(
     first = (await client.get("/v1/inventory/levels?limit=2")).json()
     rest = (await client.get(f"/v1/inventory/levels?limit=2&cursor={first['next_cursor']}")).json()
 
-    level = {"sku": "MUG", "location": "default", "on_hand": 40, "reserved": 3, "available": 37}
+    level = {
+        "sku": "MUG",
+        "location": "default",
+        "on_hand": 40,
+        "reserved": 3,
+        "available": 37,
+        "committed": 0,
+    }
     assert mug == {"items": [level], "next_cursor": None}
     assert [one["sku"] for one in two["items"]] == ["JUG", "MUG"]
     assert [one["sku"] for one in first["items"] + rest["items"]] == ["CUP", "JUG", "MUG"]
@@ -70,21 +92,38 @@ async def test_the_ledger_is_newest_first(client: httpx2.AsyncClient, database: 
     assert oldest["next_cursor"] is None
 
 
-@pytest.mark.parametrize(
-    ("change", "pointer"),
-    [
-        ({"lines": []}, "/lines"),
-        ({"lines": [{"sku": "MUG", "quantity": -1}]}, "/lines/0/quantity"),
-        ({"lines": [{"sku": "MUG", "quantity": 1_000_001}]}, "/lines/0/quantity"),
-        ({"lines": [{"sku": "MUG", "quantity": 1}] * 1001}, "/lines"),
-        ({"location": "attic"}, "/location"),
-        ({"reference": " PO-7"}, "/reference"),
-    ],
-)
-async def test_what_is_wrong_with_a_receipt_is_pointed_at(
-    client: httpx2.AsyncClient, change: dict[str, Any], pointer: str
+async def test_goods_are_received_where_somebody_says(
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
-    refused = await receive(client, **change)
+    await locate(database, leeds=1)
 
-    assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed")
-    assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
+    there = await receive(client, location="leeds")
+    nowhere = await receive(client, location="attic")
+    missing = await client.get("/v1/inventory/receipts/rcp_none")
+
+    assert there.json()["lines"] == [{"sku": "MUG", "location": "leeds", "quantity": 40}]
+    assert await counters(database) == {("MUG", "leeds"): (40, 0, 0)}
+    assert (nowhere.status_code, nowhere.json()["code"]) == (422, "unknown_location")
+    assert nowhere.json()["locations"] == ["attic"]
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+
+
+async def test_one_location_counts_so_far(client: httpx2.AsyncClient) -> None:
+    most = {"lines": [{"sku": "MUG", "on_hand": 10**15, "expected_on_hand": 0}], "reason": "all"}
+    full = await client.post("/v1/inventory/counts", json=most)
+    over = await receive(client)
+
+    assert full.status_code == 201
+    assert (over.status_code, over.json()["code"]) == (422, "too_much_stock")
+    assert over.json()["lines"] == [{"sku": "MUG", "location": "default"}]
+
+
+async def test_what_is_wrong_with_a_receipt_is_pointed_at(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    for change, pointer in REFUSED:
+        refused = await receive(client, **change)
+
+        assert (refused.status_code, refused.json()["code"]) == (422, "validation_failed")
+        assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
+    assert await counters(database) == {}

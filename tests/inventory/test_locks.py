@@ -6,10 +6,23 @@ import anyio
 import pytest
 
 from app.db import Database
-from app.modules.inventory.models import ReceiptDraft
+from app.modules.inventory.models.drafts import AdjustmentDraft, DeltaLine, ReceiptDraft
+from app.modules.inventory.service import decide as deciding
+from app.modules.inventory.service.correct import adjust
 from app.modules.inventory.service.receive import receive
-from app.modules.inventory.service.reserve import reserve
-from tests.inventory.sample import answers, check_books, decide, levels, request, stock
+from app.modules.inventory.service.steps import Step
+from tests.inventory.sample import (
+    answers,
+    check_books,
+    confirmed,
+    counters,
+    decide,
+    levels,
+    request,
+    said,
+    stock,
+    stopped,
+)
 from tests.transactions import Work, blocked, check_lock_order, holding
 
 pytestmark = pytest.mark.every_postgres
@@ -18,7 +31,18 @@ pytestmark = pytest.mark.every_postgres
 def reserving(**orders: dict[str, int]) -> Work:
     """Reserve for these orders, in the sequence given."""
     requests = [request(order_id, **lines) for order_id, lines in orders.items()]
-    return partial(reserve, requests=requests)
+    return partial(deciding.decide, steps=requests)
+
+
+def taking(*steps: Step) -> Work:
+    """Take these steps, in the sequence given."""
+    return partial(deciding.decide, steps=steps)
+
+
+def adjusting(*skus: str) -> Work:
+    """Find one more of each of these, in the sequence given."""
+    lines = [DeltaLine(sku=sku, delta=1) for sku in skus]
+    return partial(adjust, drafts=[AdjustmentDraft(lines=lines, reason="found")])
 
 
 def receiving(*units: tuple[str, int]) -> Work:
@@ -56,6 +80,44 @@ async def test_stock_is_reserved_in_order(database: Database) -> None:
     )
 
     assert await levels(database) == {"A": (9, 2), "B": (9, 2)}
+    await check_books(database)
+
+
+async def test_known_reservations_are_locked_in_order(database: Database) -> None:
+    await stock(database, MUG=9, CUP=9)
+    # Stored against the order, so that reading the table as it lies would not do.
+    await decide(database, request("o_2", CUP=1))
+    await decide(database, request("o_1", MUG=1))
+
+    await check_lock_order(
+        database,
+        taking(confirmed("o_1")),
+        taking(confirmed("o_2"), confirmed("o_1")),
+        taking(confirmed("o_2")),
+    )
+
+    assert set((await counters(database)).values()) == {(9, 1, 1)}
+    await check_books(database)
+
+
+async def test_fulfillments_are_claimed_in_order(database: Database) -> None:
+    await check_lock_order(
+        database,
+        taking(stopped("o_1", "f_1")),
+        taking(stopped("o_1", "f_2"), stopped("o_1", "f_1")),
+        taking(stopped("o_1", "f_2")),
+    )
+
+    assert len(await said(database)) == 2
+
+
+async def test_stock_is_adjusted_in_order(database: Database) -> None:
+    await stock(database, B=9)
+    await stock(database, A=9)
+
+    await check_lock_order(database, adjusting("A"), adjusting("B", "A"), adjusting("B"))
+
+    assert await levels(database) == {"A": (11, 0), "B": (11, 0)}
     await check_books(database)
 
 

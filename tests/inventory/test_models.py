@@ -32,6 +32,8 @@ async def test_the_ledger_is_append_only(database: Database, change: str) -> Non
         "UPDATE stock_levels SET reserved = -1",
         "UPDATE stock_levels SET on_hand = 0",
         "UPDATE stock_levels SET reserved = 0, on_hand = -1",
+        "UPDATE stock_levels SET committed = reserved + 1",
+        "UPDATE stock_levels SET committed = -1",
     ],
 )
 async def test_no_statement_can_oversell(database: Database, change: str) -> None:

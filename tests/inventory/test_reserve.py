@@ -9,7 +9,8 @@ from app.bus.event import Context, current_context
 from app.bus.tables import outbox
 from app.db import Database
 from app.modules.inventory.events import ReservedLine, Shortage, StockRejected, StockReserved
-from app.modules.inventory.service.reserve import Request, reserve
+from app.modules.inventory.service import decide as deciding
+from app.modules.inventory.service.steps import Reserve
 from tests.inventory.sample import (
     answers,
     check_books,
@@ -63,7 +64,7 @@ async def test_a_sku_that_comes_twice_is_asked_for_once_with_both_quantities(
     twice = request("o-1", MUG=6)
 
     await decide(
-        database, Request(order_id="o-1", lines=[("MUG", 6), ("MUG", 6)], cause=twice.cause)
+        database, Reserve(order_id="o-1", lines=[("MUG", 6), ("MUG", 6)], cause=twice.cause)
     )
 
     [answer] = await answers(database)
@@ -280,9 +281,9 @@ async def test_what_is_rolled_back_was_never_decided(database: Database) -> None
     await check_books(database)
 
 
-async def _decide_and_fail(database: Database, asked: Request) -> None:
+async def _decide_and_fail(database: Database, asked: Reserve) -> None:
     async with database.write() as session:
-        await reserve(session, [asked])
+        await deciding.decide(session, [asked])
         _ = 1 // 0
 
 

@@ -6,11 +6,11 @@ import httpx2
 import pytest
 
 from app.db import Database
-from tests.orders.sample import connected
+from tests.orders.rest import application, client_of
 
 
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """Yield a client on this machine, of a server without a key and without loops."""
-    async with connected(database) as opened:
+    async with client_of(application(database)) as opened:
         yield opened

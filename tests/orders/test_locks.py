@@ -6,7 +6,7 @@ import pytest
 
 from app.db import Database
 from app.modules.orders.events import Shortage
-from app.modules.orders.models import OrderStatus
+from app.modules.orders.models.life import OrderStatus
 from app.modules.orders.service.place import place
 from app.modules.orders.service.settle import Verdict, settle
 from tests.orders.sample import catalogue, draft, placed, published, stored

@@ -1,4 +1,4 @@
-"""Placing orders: at the prices of the moment, all or none, in four statements."""
+"""Placing orders: at the prices of the moment, all or none, in six statements."""
 
 import json
 from functools import partial
@@ -13,11 +13,14 @@ from app.modules.orders.errors import (
     CurrencyMixedError,
     DuplicateReferenceError,
     InactiveProductError,
+    PriceChangedError,
     TotalTooLargeError,
     UnknownSkuError,
 )
 from app.modules.orders.events import OrderCreated, OrderedLine
-from app.modules.orders.models import LARGEST, OrderDraft, OrderStatus
+from app.modules.orders.models.life import OrderStatus
+from app.modules.orders.models.money import LARGEST
+from app.modules.orders.models.order import ExpectedPrice, OrderDraft
 from app.modules.orders.service.place import place
 from app.modules.orders.service.products import ProductDraft, put_product
 from tests.orders.sample import catalogue, draft, placed, published, stored
@@ -56,7 +59,7 @@ async def test_the_event_carries_units_and_neither_prices_nor_customers(
     async with database.read() as session:
         text = str(await session.scalar(outbox.select().with_only_columns(outbox.c.envelope)))
     # Ids are random, and have been seen to hold any short number.
-    assert set(json.loads(text)["data"]) == {"order_id", "lines"}
+    assert set(json.loads(text)["data"]) == {"order_id", "lines", "confirm"}
     assert set(json.loads(text)["data"]["lines"][0]) == {"sku", "quantity"}
 
 
@@ -190,6 +193,7 @@ async def test_the_same_draft_is_the_same_order(database: Database) -> None:
     [order] = await placed(database, wanted)
 
     assert order.id == wanted.id
+    assert [event.id for event in await published(database)] == [wanted.event_id]
 
 
 async def _place_and_fail(database: Database, wanted: OrderDraft) -> None:
@@ -208,10 +212,42 @@ async def test_a_batch_costs_as_many_statements_as_one_order(database: Database)
     with counted(database) as many:
         orders = await placed(database, *(draft(*lines) for _ in range(400)))
 
-    assert len([text for text in one if not text.startswith("BEGIN")]) == 4
+    assert len([text for text in one if not text.startswith("BEGIN")]) == 6
     assert len(many) == len(one)
     assert await stored(database, orders[-1].id) == orders[-1]
 
 
 async def test_no_drafts_are_no_work(database: Database) -> None:
     assert await placed(database) == []
+
+
+async def test_a_price_that_the_customer_does_not_expect_is_refused(database: Database) -> None:
+    await catalogue(database, MUG=425, CUP=199, YEN=7)
+    expected = [
+        ExpectedPrice(sku="MUG", unit_price_minor=425, currency="GBP"),
+        ExpectedPrice(sku="CUP", unit_price_minor=200, currency="GBP"),
+        ExpectedPrice(sku="YEN", unit_price_minor=7, currency="JPY"),
+    ]
+    lines = [("MUG", 1), ("CUP", 1), ("YEN", 1)]
+
+    with pytest.raises(PriceChangedError) as refused:
+        await placed(database, OrderDraft(customer_id="c-1", lines=lines, expected=expected))
+    [order] = await placed(
+        database, OrderDraft(customer_id="c-1", lines=lines, expected=expected[:1])
+    )
+
+    assert refused.value.extra == {
+        "prices": [
+            {
+                "sku": "CUP",
+                "expected": {"amount": "2.00", "currency": "GBP"},
+                "current": {"amount": "1.99", "currency": "GBP"},
+            },
+            {
+                "sku": "YEN",
+                "expected": {"amount": "7", "currency": "JPY"},
+                "current": {"amount": "0.07", "currency": "GBP"},
+            },
+        ]
+    }
+    assert order.total_minor == 425 + 199 + 7

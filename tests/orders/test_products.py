@@ -6,7 +6,7 @@ import pytest
 
 from app.db import Database
 from app.modules.orders.errors import PreconditionFailedError, ProductNotFoundError
-from app.modules.orders.models import Product
+from app.modules.orders.models.tables import Product
 from app.modules.orders.service.products import (
     ProductDraft,
     get_product,

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from iso4217 import Currency
 from pydantic import ValidationError
 
-from app.modules.orders.models import LARGEST, exponent
-from app.modules.orders.schemas import Money
+from app.modules.orders.models.money import LARGEST, exponent
+from app.modules.orders.schemas.products import Money
 
 CURRENCIES = sorted(one.value for one in Currency if exponent(one.value) is not None)
 

@@ -160,6 +160,16 @@ class Shop:
             reply = await self.http.post("/v1/inventory/receipts", json={"lines": lines})
             reply.raise_for_status()
 
+    async def stock_at(self, location: str, units: Mapping[str, int], priority: int = 1) -> None:
+        """Make a location and receive so many units of each SKU there."""
+        reply = await self.http.put(
+            f"/v1/inventory/locations/{location}", json={"priority": priority}
+        )
+        reply.raise_for_status()
+        lines = [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
+        receipt = {"lines": lines, "location": location}
+        (await self.http.post("/v1/inventory/receipts", json=receipt)).raise_for_status()
+
     async def order(self, lines: Mapping[str, int], key: str | None = None) -> dict[str, Any]:
         """Place an order and return it as answered."""
         reply = await self.http.post(

@@ -10,7 +10,7 @@ import pytest
 
 from app import runtime
 from app.bus.watchdog import Watchdog
-from app.main import SUBSCRIBERS, create_app
+from app.main import chores, create_app
 from app.runtime import open_runtime
 from app.settings import Settings
 
@@ -22,7 +22,7 @@ async def test_a_blocked_event_loop_ends_life_and_shows_in_readiness(
     settings = Settings.model_validate({"data": tmp_path})
     app = create_app(settings)
 
-    async with open_runtime(settings, SUBSCRIBERS, lambda: None) as process:
+    async with open_runtime(settings, chores(settings), lambda: None) as process:
         app.state.runtime = process
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:

@@ -9,7 +9,6 @@ from contextlib import closing
 
 import anyio
 import httpx2
-import pytest
 from sqlalchemy import text
 
 from app import db
@@ -32,7 +31,6 @@ async def keep_ordering(shop: Shop, keys: list[str], wanted: int) -> None:
                 await anyio.sleep(0.02)
 
 
-@pytest.mark.every_postgres
 async def test_kill_9_in_the_middle_of_500_orders_loses_and_doubles_nothing(
     deployment: Deployment,
 ) -> None:

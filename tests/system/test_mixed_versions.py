@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.bus.stream import Stream
+from app.loops import Chores
 from app.runtime import open_runtime
 from app.settings import Role, Settings
 from tests.bus.sample import (
@@ -48,11 +49,11 @@ async def test_an_api_of_the_new_build_may_come_before_its_workers(
         }
     )
     stream = Stream(valkey.url, prefix=prefix)
-    async with open_runtime(settings, [old], lambda: None) as process:
+    async with open_runtime(settings, Chores(subscribers=[old]), lambda: None) as process:
         database = process.database
         await subscribed(database, old)
         async with running(*loops(database, stream, [old], consumer="old")):
-            async with open_runtime(settings, [new], lambda: None) as upgraded:
+            async with open_runtime(settings, Chores(subscribers=[new]), lambda: None) as upgraded:
                 await ring(upgraded.database, Rang(bell="a"), Tolled(bell="a"))
 
             async def passed_on() -> bool:

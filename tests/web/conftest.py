@@ -8,7 +8,8 @@ import pytest
 
 from app import db
 from app.db import Database
-from app.web import idempotency
+from app.web import idempotency, keys
+from tests.web import key_server
 from tests.web.sample import Process, build, settings, things
 
 
@@ -24,6 +25,7 @@ async def sqlite(sqlite_file: Database) -> AsyncIterator[Database]:
     opened = sqlite_file
     async with opened.writer.begin() as connection:
         await connection.run_sync(idempotency.keys.create)
+        await connection.run_sync(keys.api_keys.create)
         await connection.run_sync(things.create)
     yield opened
     await opened.close()
@@ -54,3 +56,19 @@ def nowhere(process: Process, tmp_path: Path) -> Path:
     path = tmp_path / "gone" / "web.db"
     process.database = db.sqlite(path)
     return path
+
+
+@pytest.fixture
+async def admin(process: Process) -> AsyncIterator[httpx2.AsyncClient]:
+    """Connect with APP_API_KEY to a server that was given it."""
+    process.settings = settings(api_key=key_server.OURS)
+    async with key_server.connected(process) as opened:
+        opened.headers["authorization"] = f"Bearer {key_server.OURS}"
+        yield opened
+
+
+@pytest.fixture
+async def anybody(process: Process) -> AsyncIterator[httpx2.AsyncClient]:
+    """Connect without a key to a server that has none."""
+    async with key_server.connected(process) as opened:
+        yield opened

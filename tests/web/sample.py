@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.middleware import Middleware
 
@@ -17,17 +18,22 @@ from app.bus.event import current_context
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import LoopHealth
+from app.bus.wakeup import WakeUp
 from app.db import Database
 from app.errors import AppError
 from app.settings import Settings
-from app.web import docs, health, openapi, problem
-from app.web.auth import Gate, Principal, principal
+from app.web import docs, feed, health, openapi, problem, problems_page
+from app.web.auth import Gate, Who, principal, require
+from app.web.body import BodyLimit
 from app.web.context import Head, RequestContext
+from app.web.deadline import Deadline
+from app.web.failures import Failures
 from app.web.fields import Page, Quantity, Reference, Sku, Text, Wire
 from app.web.idempotency import KEYED, Reply, once
-from app.web.limits import BodyLimit, known_parameters
+from app.web.limits import known_parameters
+from app.web.overload import not_overloaded
 from app.web.paging import PagingDep
-from app.web.problem import Failures
+from app.web.rate import RateLimit
 from app.web.state import DatabaseDep, SettingsDep
 
 # Metadata of its own: our migrations know nothing of it.
@@ -49,6 +55,7 @@ class Process:
     subscribers: Sequence[Subscriber] = ()
     stream_ok: bool | None = True
     draining: bool = False
+    wake_up: WakeUp = field(default_factory=WakeUp)
     loops: Sequence[LoopHealth] = field(default_factory=tuple)
     stream: Stream | None = None
 
@@ -86,7 +93,11 @@ class OutOfThingsError(AppError):
 router = APIRouter(
     prefix="/v1/things",
     tags=["things"],
-    dependencies=[Depends(principal), Depends(known_parameters)],
+    dependencies=[
+        Depends(principal),
+        Depends(require("orders:write")),
+        Depends(known_parameters),
+    ],
 )
 
 
@@ -135,7 +146,7 @@ async def name(sku: Sku) -> str:
 
 
 @router.get("/context")
-async def context(who: Principal, settings: SettingsDep) -> dict[str, Any]:
+async def context(who: Who, settings: SettingsDep) -> dict[str, Any]:
     """Tell what the work of this request belongs to."""
     now = current_context.get()
     return {
@@ -144,6 +155,18 @@ async def context(who: Principal, settings: SettingsDep) -> dict[str, Any]:
         "correlation_id": now and now.correlation_id,
         "traceparent": now and now.traceparent,
     }
+
+
+@router.post("/orders", dependencies=[Depends(not_overloaded)])
+async def order() -> str:
+    """Take what stands for an order."""
+    return "taken"
+
+
+@router.get("/crowded")
+async def crowded() -> None:
+    """Meet a database whose connections are all in use."""
+    raise PoolTimeoutError("QueuePool limit of size 10 overflow 0 reached")
 
 
 @router.get("/broken")
@@ -171,10 +194,13 @@ def build(process: Process) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=openapi.operation_id,
         middleware=[
             Middleware(RequestContext),
             Middleware(Failures),
             Middleware(Head),
+            Middleware(Deadline, timeout_s=process.settings.request_timeout_s),
+            Middleware(RateLimit, per_minute=process.settings.rate_limit),
             Middleware(Gate, key=process.settings.key),
             Middleware(BodyLimit, most_bytes=process.settings.body_limit_bytes),
         ],
@@ -183,7 +209,9 @@ def build(process: Process) -> FastAPI:
     problem.install(app)
     app.include_router(health.router)
     app.include_router(router)
+    app.include_router(feed.router)
     docs.install(app)
+    problems_page.install(app)
     openapi.install(app)
     return app
 

@@ -108,7 +108,25 @@ def test_a_key_may_have_several_parts_and_any_letters() -> None:
     assert Paging(1, page.next_cursor, "/").after({"a": None}, str, int) == ("Tässe", 7)
 
 
-@pytest.mark.parametrize("limit", ["0", "201", "-1", "x", "", "1e9", "9" * 5000])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "0",
+        "201",
+        "-1",
+        "x",
+        "",
+        "1e9",
+        "9" * 5000,
+        "1.0",
+        "%201",
+        "1_0",
+        "%2B1",
+        "01",
+        "-0",
+        "\u0661",
+    ],
+)
 async def test_a_limit_is_between_1_and_200(shop: httpx2.AsyncClient, limit: str) -> None:
     response = await shop.get(f"/v1/things?limit={limit}")
 

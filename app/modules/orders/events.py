@@ -1,8 +1,8 @@
 """What orders tells the world. The only file of this module that others may import."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from app.bus.event import Event
 
@@ -27,13 +27,27 @@ class Shortage(BaseModel):
 
 
 class OrderCreated(Event):
-    """An order was accepted and waits for stock. No prices and no customer data travel."""
+    """An order was accepted and waits for stock. No prices and no customer data travel.
+
+    `auto` promises to confirm as soon as every line is held; `manual` holds until somebody does.
+    """
 
     type: ClassVar[str] = "orders.order_created.v1"
     subject_field: ClassVar[str] = "order_id"
 
     order_id: str
     lines: tuple[OrderedLine, ...] = Field(min_length=1)
+    confirm: Literal["auto", "manual"] = "auto"
+
+
+class OrderReserved(Event):
+    """Every line of a manual order is held, until expires_at at least, for somebody to confirm."""
+
+    type: ClassVar[str] = "orders.order_reserved.v1"
+    subject_field: ClassVar[str] = "order_id"
+
+    order_id: str
+    expires_at: AwareDatetime
 
 
 class OrderConfirmed(Event):
@@ -53,3 +67,52 @@ class OrderRejected(Event):
 
     order_id: str
     shortages: tuple[Shortage, ...]
+
+
+class OrderCancelled(Event):
+    """The order is off, and whatever was held for it may go, or must never be held."""
+
+    type: ClassVar[str] = "orders.order_cancelled.v1"
+    subject_field: ClassVar[str] = "order_id"
+
+    order_id: str
+    reason: str
+
+
+class OrderExpired(Event):
+    """Nobody confirmed the order in time, so what was held for it may go."""
+
+    type: ClassVar[str] = "orders.order_expired.v1"
+    subject_field: ClassVar[str] = "order_id"
+
+    order_id: str
+
+
+class FulfillmentRequested(Event):
+    """Units of a confirmed order shall leave the house."""
+
+    type: ClassVar[str] = "orders.fulfillment_requested.v1"
+    subject_field: ClassVar[str] = "order_id"
+
+    order_id: str
+    fulfillment_id: str
+    lines: tuple[OrderedLine, ...] = Field(min_length=1)
+
+
+class FulfillmentCancelRequested(Event):
+    """A fulfillment shall not leave, if it has not left yet."""
+
+    type: ClassVar[str] = "orders.fulfillment_cancel_requested.v1"
+    subject_field: ClassVar[str] = "order_id"
+
+    order_id: str
+    fulfillment_id: str
+
+
+class OrderFulfilled(Event):
+    """Every unit of the order has left the house."""
+
+    type: ClassVar[str] = "orders.order_fulfilled.v1"
+    subject_field: ClassVar[str] = "order_id"
+
+    order_id: str

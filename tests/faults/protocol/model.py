@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from app.verify import INVARIANTS
+from app.invariants import INVARIANTS
 from tests.bus.sample import Heard
 from tests.faults.checks import AT_REST
 from tests.faults.protocol.script import ATTEMPTS, SUBSCRIBED, Script

@@ -5,30 +5,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import BigInteger, Integer, String, insert, literal, select
+from sqlalchemy import BigInteger, Integer, String, Uuid, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.outbox import publish
 from app.bus.sql import rows, upsert
+from app.errors import AppError
 from app.modules.orders.errors import (
     CurrencyMixedError,
     DuplicateReferenceError,
     InactiveProductError,
+    PriceChangedError,
     TotalTooLargeError,
     UnknownSkuError,
 )
 from app.modules.orders.events import OrderCreated, OrderedLine
-from app.modules.orders.models import (
-    LARGEST,
-    Order,
-    OrderDraft,
-    OrderStatus,
-    PlacedLine,
-    PlacedOrder,
-    Product,
-    order_lines,
-    orders,
-)
+from app.modules.orders.models.life import Action, OrderStatus
+from app.modules.orders.models.money import LARGEST, decimal
+from app.modules.orders.models.order import OrderDraft, PlacedLine, PlacedOrder
+from app.modules.orders.models.tables import Product, order_lines, orders
+from app.modules.orders.service.hold import expire_due
+from app.modules.orders.service.transition import Entry, Step, note
+
+MOST_EXPIRED = 100
+"""How many overdue holds the placing of orders clears away: a bound on what a request waits for."""
 
 _Catalogue: TypeAlias = Mapping[str, tuple[str, int, str, bool]]
 """Title, unit price in minor units, currency and active, by SKU."""
@@ -41,6 +41,7 @@ class _Priced:
     draft: OrderDraft
     currency: str
     lines: tuple[PlacedLine, ...]
+    event: OrderCreated
 
     @property
     def total_minor(self) -> int:
@@ -50,32 +51,68 @@ class _Priced:
 async def place(session: AsyncSession, drafts: Sequence[OrderDraft]) -> list[PlacedOrder]:
     """Write orders as pending, at the prices of this moment, and publish OrderCreated for each.
 
+    Holds that are overdue expire first, so that inventory has their units back when it decides.
+
     All or none: the first draft that cannot be taken raises for the whole sequence:
-    UnknownSkuError, InactiveProductError, CurrencyMixedError, TotalTooLargeError or
-    DuplicateReferenceError. Four statements, however many drafts and lines there are.
+    UnknownSkuError, InactiveProductError, CurrencyMixedError, PriceChangedError,
+    TotalTooLargeError or DuplicateReferenceError. Six statements, however many drafts and lines
+    there are, and four more when a hold was overdue.
+    """
+    placed = []
+    for outcome in await place_each(session, drafts):
+        if isinstance(outcome, AppError):
+            raise outcome
+        placed.append(outcome)
+    return placed
+
+
+async def place_each(
+    session: AsyncSession, drafts: Sequence[OrderDraft]
+) -> list[PlacedOrder | AppError]:
+    """Do as `place` does with every draft that can be taken, and return why of those that cannot.
+
+    The outcomes are in the order of the drafts. As many statements as `place`, and one more when
+    a reference was used before.
     """
     if not drafts:
         return []
+    await expire_due(session, MOST_EXPIRED)
     catalogue = await _catalogue(session, {sku for draft in drafts for sku, _ in draft.lines})
-    priced = [_price(draft, catalogue) for draft in drafts]
-    created = await _insert_orders(session, priced)
-    await _insert_lines(session, priced)
-    await publish(session, *(_created(order) for order in priced))
-    return [
-        PlacedOrder(
-            id=order.draft.id,
-            reference=order.draft.reference,
-            customer_id=order.draft.customer_id,
-            status=OrderStatus.PENDING,
-            currency=order.currency,
-            total_minor=order.total_minor,
-            version=1,
-            created_at=created[order.draft.id],
-            updated_at=created[order.draft.id],
-            lines=order.lines,
-        )
-        for order in priced
-    ]
+    outcomes: dict[str, PlacedOrder | AppError] = {}
+    priced: list[_Priced] = []
+    for draft in drafts:
+        try:
+            priced.append(_price(draft, catalogue))
+        except AppError as refusal:
+            outcomes[draft.id] = refusal
+    created = await _insert_orders(session, priced) if priced else {}
+    twice = [order.draft for order in priced if order.draft.id not in created]
+    if twice:
+        outcomes |= await _duplicates(session, twice)
+    taken = [order for order in priced if order.draft.id in created]
+    if taken:
+        await _insert_lines(session, taken)
+        await note(session, [_entry(order.draft) for order in taken])
+        await publish(session, *(order.event for order in taken))
+    outcomes |= {order.draft.id: _placed(order, created[order.draft.id]) for order in taken}
+    return [outcomes[draft.id] for draft in drafts]
+
+
+def _placed(order: _Priced, created_at: datetime) -> PlacedOrder:
+    return PlacedOrder(
+        id=order.draft.id,
+        reference=order.draft.reference,
+        customer_id=order.draft.customer_id,
+        status=OrderStatus.PENDING,
+        currency=order.currency,
+        total_minor=order.total_minor,
+        confirm=order.draft.confirm,
+        hold_s=order.draft.held_s,
+        version=1,
+        created_at=created_at,
+        updated_at=created_at,
+        lines=order.lines,
+    )
 
 
 async def _catalogue(session: AsyncSession, skus: Collection[str]) -> _Catalogue:
@@ -101,6 +138,7 @@ def _price(draft: OrderDraft, catalogue: _Catalogue) -> _Priced:
     if len(currencies) > 1:
         detail = f"One order has one currency, and these products have {', '.join(currencies)}."
         raise CurrencyMixedError(detail, currencies=currencies)
+    _check_prices(draft, catalogue)
     lines = tuple(
         PlacedLine(
             sku=sku,
@@ -110,10 +148,30 @@ def _price(draft: OrderDraft, catalogue: _Catalogue) -> _Priced:
         )
         for sku, quantity in quantities.items()
     )
-    priced = _Priced(draft, currencies[0], lines)
+    priced = _Priced(draft, currencies[0], lines, _created(draft))
     if priced.total_minor > LARGEST:
         raise TotalTooLargeError(f"The order's total is more than {LARGEST} minor units.")
     return priced
+
+
+def _check_prices(draft: OrderDraft, catalogue: _Catalogue) -> None:
+    """Raise when the customer expects other prices than there are."""
+    changed = [
+        {
+            "sku": expected.sku,
+            "expected": _wire(expected.unit_price_minor, expected.currency),
+            "current": _wire(*catalogue[expected.sku][1:3]),
+        }
+        for expected in draft.expected
+        if (expected.unit_price_minor, expected.currency) != catalogue[expected.sku][1:3]
+    ]
+    if changed:
+        detail = f"{len(changed)} of the order's prices are not what it expects."
+        raise PriceChangedError(detail, prices=changed)
+
+
+def _wire(minor: int, currency: str) -> dict[str, str]:
+    return {"amount": decimal(minor, currency), "currency": currency}
 
 
 def _some(names: Sequence[str]) -> str:
@@ -122,7 +180,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 async def _insert_orders(session: AsyncSession, priced: Sequence[_Priced]) -> dict[str, datetime]:
-    """Insert the orders and return their creation times by id."""
+    """Insert the orders, but those whose reference is used, and return their creation times."""
     # References are locked in one order, so that two batches that share some cannot deadlock.
     ordered = sorted(priced, key=lambda order: (order.draft.reference or "", order.draft.id))
     given = rows(
@@ -132,6 +190,9 @@ async def _insert_orders(session: AsyncSession, priced: Sequence[_Priced]) -> di
         customer_id=(String(), [order.draft.customer_id for order in ordered]),
         currency=(String(), [order.currency for order in ordered]),
         total_minor=(BigInteger(), [order.total_minor for order in ordered]),
+        confirm=(String(), [order.draft.confirm for order in ordered]),
+        hold_s=(Integer(), [order.draft.held_s for order in ordered]),
+        created_event_id=(Uuid(), [order.event.id for order in ordered]),
     )
     inserted = await session.execute(
         upsert(session, orders)
@@ -144,38 +205,54 @@ async def _insert_orders(session: AsyncSession, priced: Sequence[_Priced]) -> di
         .on_conflict_do_nothing(index_elements=["reference"])
         .returning(orders.c.id, orders.c.created_at)
     )
-    created: dict[str, datetime] = {row.id: row.created_at for row in inserted}
-    for order in priced:
-        if order.draft.id not in created:
-            await _raise_duplicate(session, order.draft.reference)
-    return created
+    return {row.id: row.created_at for row in inserted}
 
 
-async def _raise_duplicate(session: AsyncSession, reference: str | None) -> None:
-    existing = await session.scalar(select(Order.id).where(Order.reference == reference))
-    raise DuplicateReferenceError(
-        f"Order {existing} already carries this reference.", existing_id=existing
+async def _duplicates(
+    session: AsyncSession, drafts: Sequence[OrderDraft]
+) -> dict[str, DuplicateReferenceError]:
+    """Return, by the id of the draft, that the reference of each is another order's."""
+    asked = rows(session, reference=(String(), [draft.reference for draft in drafts]))
+    found = await session.execute(
+        select(orders.c.reference, orders.c.id).join(asked, orders.c.reference == asked.c.reference)
     )
+    existing: dict[str | None, str] = {row.reference: row.id for row in found}
+    return {
+        draft.id: DuplicateReferenceError(
+            f"Order {existing[draft.reference]} already carries this reference.",
+            existing_id=existing[draft.reference],
+        )
+        for draft in drafts
+    }
 
 
 async def _insert_lines(session: AsyncSession, priced: Sequence[_Priced]) -> None:
-    lines = [
-        (order.draft.id, position, line)
-        for order in priced
-        for position, line in enumerate(order.lines, start=1)
-    ]
-    given = rows(
-        session,
-        order_id=(String(), [order_id for order_id, _, _ in lines]),
-        sku=(String(), [line.sku for _, _, line in lines]),
-        position=(Integer(), [position for _, position, _ in lines]),
-        title=(String(), [line.title for _, _, line in lines]),
-        quantity=(BigInteger(), [line.quantity for _, _, line in lines]),
-        unit_price_minor=(BigInteger(), [line.unit_price_minor for _, _, line in lines]),
+    await session.execute(
+        insert(order_lines),
+        [
+            {
+                "order_id": order.draft.id,
+                "sku": line.sku,
+                "position": position,
+                "title": line.title,
+                "quantity": line.quantity,
+                "unit_price_minor": line.unit_price_minor,
+            }
+            for order in priced
+            for position, line in enumerate(order.lines, start=1)
+        ],
     )
-    await session.execute(insert(order_lines).from_select(given.c.keys(), select(given)))
 
 
-def _created(order: _Priced) -> OrderCreated:
-    lines = tuple(OrderedLine(sku=line.sku, quantity=line.quantity) for line in order.lines)
-    return OrderCreated(order_id=order.draft.id, lines=lines)
+def _entry(draft: OrderDraft) -> Entry:
+    step = Step(order_id=draft.id, action=Action.PLACE, actor=draft.actor)
+    return Entry(step, None, OrderStatus.PENDING, 1)
+
+
+def _created(draft: OrderDraft) -> OrderCreated:
+    lines = tuple(
+        OrderedLine(sku=sku, quantity=quantity) for sku, quantity in draft.quantities.items()
+    )
+    return OrderCreated(
+        id=draft.event_id, order_id=draft.id, lines=lines, confirm=draft.confirm.value
+    )

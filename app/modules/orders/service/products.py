@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.sql import now, upsert
 from app.modules.orders.errors import PreconditionFailedError, ProductNotFoundError
-from app.modules.orders.models import Product, products
+from app.modules.orders.models.tables import Product, products
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

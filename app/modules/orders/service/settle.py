@@ -1,21 +1,24 @@
 """Settling orders: what inventory decided becomes their status."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, String, select, update
+from sqlalchemy import BigInteger, String, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.event import Event
 from app.bus.outbox import publish
-from app.bus.sql import now, rows
-from app.modules.orders.events import OrderConfirmed, OrderRejected, Shortage
-from app.modules.orders.models import Order, OrderStatus, order_lines, orders
+from app.bus.sql import rows
+from app.modules.orders.events import OrderConfirmed, OrderRejected, OrderReserved, Shortage
+from app.modules.orders.models.life import Action, ConfirmMode, OrderStatus
+from app.modules.orders.models.order import DEFAULT_HOLD_S
+from app.modules.orders.models.tables import order_lines
+from app.modules.orders.service.transition import Standing, Step, lock, move
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What inventory decided about an order: confirmed when nothing was short."""
+    """What inventory decided about an order: it holds every line when nothing was short."""
 
     order_id: str
     cause: Event
@@ -23,43 +26,48 @@ class Verdict:
 
 
 async def settle(session: AsyncSession, verdicts: Sequence[Verdict]) -> list[str]:
-    """Confirm or reject the orders that are pending, publish it, and return their ids.
+    """Confirm, reserve or reject the orders that are pending, publish it, and return their ids.
 
-    A compare-and-set on the status: a verdict that is late, repeated or about an order nobody
-    knows changes nothing, and of two about one order the first counts. Three statements, one more
+    With its stock held an auto order is confirmed, and a manual one is reserved until somebody
+    confirms it or its hold expires. A verdict that is late, repeated or about an order nobody
+    knows changes nothing, and of two about one order the first counts. Four statements, one more
     when some are rejected, however many verdicts there are.
     """
     first: dict[str, Verdict] = {}
     for verdict in verdicts:
         first.setdefault(verdict.order_id, verdict)
-    asked = rows(session, order_id=(String(), list(first)))
-    found = await session.execute(
-        select(Order.id, Order.status)
-        .join(asked, Order.id == asked.c.order_id)
-        .order_by(Order.id)
-        .with_for_update(of=Order)
-    )
-    # Not asked for in SQL: SQLite would then look at every pending order instead of these.
-    settled = [first[order_id] for order_id, status in found if status == OrderStatus.PENDING]
+    found = await lock(session, first)
+    settled = [
+        verdict
+        for order_id, verdict in first.items()
+        if order_id in found and found[order_id].status is OrderStatus.PENDING
+    ]
     if not settled:
         return []
-    given = rows(
-        session,
-        order_id=(String(), [verdict.order_id for verdict in settled]),
-        status=(String(), [_outcome(verdict) for verdict in settled]),
-    )
-    await session.execute(
-        update(orders)
-        .where(orders.c.id == given.c.order_id)
-        .values(status=given.c.status, version=orders.c.version + 1, updated_at=now())
-    )
+    await move(session, found, [_step(one, found[one.order_id]) for one in settled])
     await _note_shortages(session, settled)
-    await publish(session, *map(_settled, settled))
+    await publish(session, *(_settled(one, found) for one in settled))
     return [verdict.order_id for verdict in settled]
 
 
-def _outcome(verdict: Verdict) -> OrderStatus:
-    return OrderStatus.REJECTED if verdict.shortages else OrderStatus.CONFIRMED
+def _step(verdict: Verdict, standing: Standing) -> Step:
+    if verdict.shortages:
+        return Step(
+            order_id=verdict.order_id,
+            action=Action.REJECT,
+            cause=verdict.cause,
+            detail={"shortages": [line.model_dump() for line in verdict.shortages]},
+        )
+    if standing.confirm is ConfirmMode.AUTO:
+        return Step(order_id=verdict.order_id, action=Action.CONFIRM, cause=verdict.cause)
+    hold_s = standing.hold_s or DEFAULT_HOLD_S
+    return Step(
+        order_id=verdict.order_id,
+        action=Action.RESERVE,
+        cause=verdict.cause,
+        detail={"hold_s": hold_s},
+        hold_s=hold_s,
+    )
 
 
 async def _note_shortages(session: AsyncSession, settled: Sequence[Verdict]) -> None:
@@ -80,9 +88,13 @@ async def _note_shortages(session: AsyncSession, settled: Sequence[Verdict]) -> 
     )
 
 
-def _settled(verdict: Verdict) -> Event:
+def _settled(verdict: Verdict, found: Mapping[str, Standing]) -> Event:
+    standing = found[verdict.order_id]
+    event: Event
     if verdict.shortages:
-        event: Event = OrderRejected(order_id=verdict.order_id, shortages=verdict.shortages)
+        event = OrderRejected(order_id=verdict.order_id, shortages=verdict.shortages)
+    elif standing.expires_at is not None:
+        event = OrderReserved(order_id=verdict.order_id, expires_at=standing.expires_at)
     else:
         event = OrderConfirmed(order_id=verdict.order_id)
     return event.caused_by(verdict.cause)

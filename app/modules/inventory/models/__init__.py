@@ -1,0 +1,1 @@
+"""What inventory keeps, and what travels between its rooms."""

@@ -1,0 +1,1 @@
+"""What orders keeps: its tables, the life of an order, and what both are outside of them."""

@@ -1,0 +1,1 @@
+"""What orders reads and writes over REST."""
