@@ -29,21 +29,6 @@ async def test_an_order_is_confirmed_or_rejected_by_events(deployment: Deploymen
     await deployment.verify()
 
 
-async def test_the_last_units_are_sold_once(deployment: Deployment) -> None:
-    async with Shop(deployment.start_all().url) as shop:
-        await shop.stock({"MUG": 50})
-
-        async with anyio.create_task_group() as group:
-            for _ in range(80):
-                group.start_soon(shop.order, {"MUG": 1})
-        await shop.all_settled()
-
-        assert await shop.count(status="confirmed") == 50
-        assert await shop.count(status="rejected") == 30
-        assert await shop.level("MUG") == (50, 50, 0)
-    await deployment.verify()
-
-
 async def test_one_key_is_one_order_however_often_it_is_sent(deployment: Deployment) -> None:
     async with Shop(deployment.start_all().url) as shop:
         await shop.stock({"MUG": 50})

@@ -23,7 +23,7 @@ def baskets(number: int) -> list[dict[str, int]]:
     """
     random = Random(7)
     return [
-        dict.fromkeys(sorted([LAST, *random.sample(OTHERS, 4)], reverse=number % 2 == 1), 1)
+        dict.fromkeys(sorted([LAST, *random.sample(OTHERS, 2)], reverse=number % 2 == 1), 1)
         for number in range(number)
     ]
 
@@ -32,21 +32,25 @@ async def storm(shop: Shop, orders: Sequence[Mapping[str, int]]) -> None:
     """Place these orders all at once, and wait until inventory has answered for them."""
 
     async def buy(number: int, lines: Mapping[str, int]) -> None:
-        # Whoever is told that there is too much to do comes back, with the same key.
+        # Whoever is told that there is too much to do comes back, with the same key; so does
+        # whoever was told nothing for long, as on a machine that is busy.
         while True:
             try:
                 await shop.order(lines, key=f"buyer-{number}")
             except httpx2.HTTPStatusError as error:
-                if error.response.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+                busy = {httpx2.codes.SERVICE_UNAVAILABLE, httpx2.codes.CONFLICT}
+                if error.response.status_code not in busy:
                     raise
                 await anyio.sleep(0.5)
+            except httpx2.TimeoutException:
+                continue
             else:
                 return
 
     async with anyio.create_task_group() as buyers:
         for number, lines in enumerate(orders):
             buyers.start_soon(buy, number, lines)
-    await shop.all_settled()
+    await shop.all_settled(timeout_s=100)
 
 
 async def check_storm(shop: Shop, buyers: int, units: int) -> None:
@@ -64,7 +68,7 @@ async def check_storm(shop: Shop, buyers: int, units: int) -> None:
         reserved[level["sku"]] += level["reserved"]
         assert level["sku"] != LAST or level["reserved"] == level["on_hand"]
     assert reserved[LAST] == units
-    assert reserved.total() == 5 * units
+    assert reserved.total() == 3 * units
 
 
 async def deadlocks(url: str) -> int:
