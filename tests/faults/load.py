@@ -23,7 +23,9 @@ TRIES = 8
 class Answer:
     """The final answer to a command: a 2xx and the version it made, or a refusal and its code.
 
-    `about` is what it made or changed: an adjustment, or a fulfillment beside its order.
+    `about` is what it made or changed: an adjustment, or a fulfillment beside its order. One that
+    came too early is undecided. `unsure` says that it was sent before and never answered: that
+    request may still be under way somewhere, and may do later what is refused now.
     """
 
     action: str
@@ -32,6 +34,7 @@ class Answer:
     about: str | None = None
     refused: str | None = None
     undecided: bool = False
+    unsure: bool = False
 
 
 @dataclass
@@ -81,8 +84,14 @@ class Line:
         self.witness = witness
         self.random = random
 
-    async def post(self, path: str, body: Mapping[str, object], key: str) -> httpx2.Response:
-        """Send until the answer is a 2xx, or a refusal that would stay one."""
+    async def post(
+        self, path: str, body: Mapping[str, object], key: str
+    ) -> tuple[httpx2.Response, bool]:
+        """Send until the answer is a 2xx, or a refusal that would stay one.
+
+        Returns it, and whether it took more than one try.
+        """
+        again = False
         while True:
             url = self.random.choice(self._urls())
             try:
@@ -94,14 +103,15 @@ class Line:
             else:
                 self.witness.statuses[str(reply.status_code)] += 1
                 if not _may_change(reply):
-                    return reply
+                    return reply, again
+            again = True
             await anyio.sleep(self.random.uniform(0.02, 0.1))
 
     async def ask(
         self, action: str, order_id: str, path: str, body: Mapping[str, object], key: str
     ) -> Answer:
         """Send a command about an order, and write down what it was answered."""
-        reply = await self.post(f"orders/{order_id}/{path}", body, key)
+        reply, again = await self.post(f"orders/{order_id}/{path}", body, key)
         told = reply.json()
         if reply.is_success:
             version = int(reply.headers["ETag"].strip('"'))
@@ -109,7 +119,9 @@ class Line:
             answer = Answer(action, order_id, version=version, about=about)
         elif reply.status_code == httpx2.codes.CONFLICT:
             undecided = told.get("current_status") == "pending"
-            answer = Answer(action, order_id, refused=told["code"], undecided=undecided)
+            answer = Answer(
+                action, order_id, refused=told["code"], undecided=undecided, unsure=again
+            )
         else:
             raise AssertionError(f"{action}: {reply.status_code}: {reply.text}")
         return self.witness.note(key, answer)
@@ -190,7 +202,7 @@ class Client:
             "lines": [{"sku": sku, "quantity": units} for sku, units in lines.items()],
             "confirm": "manual" if manual else "auto",
         }
-        reply = await self._line.post("orders", body, key)
+        reply, _ = await self._line.post("orders", body, key)
         if not reply.is_success:
             raise AssertionError(f"{reply.status_code}: {reply.text}")
         self._witness.ids.setdefault(key, set()).add(reply.json()["id"])
@@ -263,11 +275,11 @@ async def _correct(line: Line) -> None:
     delta = line.random.choice([-3, -1, 1, 2])
     key = line.key()
     body = {"reason": key, "lines": [{"sku": sku, "location": place, "delta": delta}]}
-    reply = await line.post("inventory/adjustments", body, key)
+    reply, again = await line.post("inventory/adjustments", body, key)
     told = reply.json()
     if reply.is_success:
         line.witness.note(key, Answer("adjust", "", about=told["id"]))
     elif told["code"] == "would_break_reservations":
-        line.witness.note(key, Answer("adjust", "", refused=told["code"]))
+        line.witness.note(key, Answer("adjust", "", refused=told["code"], unsure=again))
     else:
         raise AssertionError(f"adjust: {reply.status_code}: {reply.text}")

@@ -1,6 +1,7 @@
 """The witness: silent when clients were told what is there, and loud for each way to differ."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -20,9 +21,8 @@ on_sqlite = pytest.mark.parametrize("closed_database", ["sqlite"], indirect=True
 
 TOLD = "every 2xx of a command is in the timeline"
 DONE = "every command in the timeline was answered with a 2xx"
-REASON = "an order is cancelled for the reason of whoever was told so"
-LEFT = "every fulfillment was answered with a 2xx"
-ADJUSTED = "every adjustment was answered with a 2xx"
+MADE = "what was answered with a 2xx is there"
+THERE = "what is there was answered with a 2xx"
 
 
 async def witnessed_shop(database: Database) -> Witness:
@@ -51,18 +51,37 @@ async def names(database: Database, witness: Witness) -> set[str]:
     return {one.name for one in await commands_witnessed(database, witness)}
 
 
-def forgets(key: str) -> Callable[[Witness], object]:
-    return lambda witness: witness.answers.pop(key)
+def forgets(*keys: str) -> Callable[[Witness], object]:
+    return lambda witness: [witness.answers.pop(key) for key in keys]
+
+
+def is_refused(key: str, *, unsure: bool) -> Callable[[Witness], object]:
+    """Have the client believe that what was done is not."""
+
+    def believes(witness: Witness) -> None:
+        one = witness.answers.pop(key)
+        witness.note(key, Answer(one.action, one.order_id, refused="conflict", unsure=unsure))
+
+    return believes
+
+
+def is_told(action: str, order_id: str, **more: Any) -> Callable[[Witness], object]:  # noqa: ANN401 - as Answer has
+    return lambda witness: witness.note("more", Answer(action, order_id, **more))
 
 
 DIFFERENCES: list[tuple[Callable[[Witness], object], set[str]]] = [
-    (forgets("key-1"), {DONE, REASON}),
-    (forgets("key-2"), {ADJUSTED}),
+    (forgets("key-1"), {DONE, THERE}),
+    (forgets("key-2"), {THERE}),
     (forgets("key-confirm"), {DONE}),
-    (forgets("key-fulfill"), {DONE, LEFT}),
-    (lambda witness: witness.note("x", Answer("confirm", "ord_x", version=2)), {TOLD}),
-    (lambda witness: witness.note("x", Answer("adjust", "", about="adj_x")), {ADJUSTED}),
-    (lambda witness: witness.note("x", Answer("cancel", "ord_x", refused="conflict")), set()),
+    (forgets("key-fulfill"), {DONE, THERE}),
+    (is_refused("key-1", unsure=False), {DONE, THERE}),
+    (is_refused("key-fulfill", unsure=False), {DONE, THERE}),
+    (is_refused("key-1", unsure=True), set()),
+    (is_refused("key-fulfill", unsure=True), set()),
+    (is_told("confirm", "ord_x", version=2), {TOLD}),
+    (is_told("cancel", "ord_x", version=2), {TOLD, MADE}),
+    (is_told("adjust", "", about="adj_x"), {MADE}),
+    (is_told("cancel", "ord_x", refused="conflict"), set()),
 ]
 
 
