@@ -109,7 +109,7 @@ async def unpublished_count(database: Database) -> int:
         return await session.scalar(query) or 0
 
 
-async def until(condition: Callable[[], Awaitable[bool]], *, timeout_s: float = 20) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], *, timeout_s: float = 60) -> None:
     """Wait for a condition, asking again and again; raises TimeoutError."""
     with anyio.fail_after(timeout_s):
         while not await condition():

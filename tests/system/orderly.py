@@ -192,14 +192,14 @@ class Shop:
         found: dict[str, Any] = reply.json()
         return found
 
-    async def settled(self, order_id: str, timeout_s: float = 20) -> dict[str, Any]:
+    async def settled(self, order_id: str, timeout_s: float = 45) -> dict[str, Any]:
         """Wait until inventory has answered for an order, and return it."""
         with anyio.fail_after(timeout_s):
             while (found := await self.get(order_id))["status"] not in SETTLED:
                 await anyio.sleep(0.01)
         return found
 
-    async def all_settled(self, timeout_s: float = 40) -> None:
+    async def all_settled(self, timeout_s: float = 90) -> None:
         """Wait until no order is pending."""
         with anyio.fail_after(timeout_s):
             while await self.items("/v1/orders", status="pending", limit=1):
