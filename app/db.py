@@ -1,18 +1,14 @@
 """Engines and sessions: PostgreSQL, or SQLite with one writer at a time."""
 
-import asyncio
-import sqlite3
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
 import anyio
-from sqlalchemy import URL, MetaData, event, make_url, text
+from sqlalchemy import URL, MetaData, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -21,6 +17,8 @@ from app.bus.outbox import PUBLISHED, READ_ONLY
 from app.bus.sql import NAMING_CONVENTION
 from app.bus.timeouts import Timeouts
 from app.errors import StartupError
+from app.group_commit import Group, Item, Outcome, Work
+from app.sqlite import OURS, prepare
 
 _writing: ContextVar[bool] = ContextVar("orderly_writing", default=False)
 
@@ -51,27 +49,42 @@ class Database:
         self.single_writer = writer.dialect.name == "sqlite"
         self.on_publish: Callable[[], None] = lambda: None
         self._turn = anyio.Lock()
+        self._groups: dict[Work[Any, Any], Group[Any, Any]] = {}
 
-    def write(self) -> AbstractAsyncContextManager[AsyncSession]:
+    def write(self, *, lock_s: float | None = None) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction: commits when the block ends, rolls back when it raises.
+
+        lock_s is how long it waits for others' locks, where that is not as long as any may.
 
         Raises NestedWriteError inside another one, on both databases: what nests would deadlock
         on the one and silently be two transactions on the other.
         """
-        return self._write()
+        return self._write(lock_s)
+
+    async def together(self, work: Work[Item, Outcome], item: Item, *, weight: int = 1) -> Outcome:
+        """Have work write item in one transaction with what other requests ask of it now.
+
+        work is a function of a module, not of a request: whoever names the same one is together.
+        Returns after the commit what work returned for item; raises as `Group.submit` does, and
+        NestedWriteError in a write session, whose commit it would wait for.
+        """
+        _refuse_nested()
+        group = self._groups.get(work)
+        if group is None:
+            group = self._groups[work] = Group(self, work)
+        outcome: Outcome = await group.submit(item, weight)
+        return outcome
 
     @asynccontextmanager
-    async def _write(self) -> AsyncIterator[AsyncSession]:
-        if _writing.get():
-            msg = "a write session is already open here: pass it on instead of opening another"
-            raise NestedWriteError(msg)
+    async def _write(self, lock_s: float | None) -> AsyncIterator[AsyncSession]:
+        _refuse_nested()
         token = _writing.set(True)
         try:
             if self.single_writer:
-                async with self._turn, self._transaction() as session:
+                async with self._turn, self._transaction(lock_s) as session:
                     yield session
             else:
-                async with self._transaction() as session:
+                async with self._transaction(lock_s) as session:
                     yield session
         finally:
             _writing.reset(token)
@@ -79,11 +92,13 @@ class Database:
             self.on_publish()
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncSession]:
+    async def _transaction(self, lock_s: float | None) -> AsyncIterator[AsyncSession]:
         async with AsyncSession(self.writer, expire_on_commit=False) as session:
             await session.begin()
             if self._timeouts is not None:
-                await session.execute(_LOCAL_TIMEOUTS, _milliseconds(self._timeouts))
+                await session.execute(_LOCAL_TIMEOUTS, _milliseconds(self._timeouts, lock_s))
+            elif lock_s is not None and not self.single_writer:
+                await session.execute(text(f"SET LOCAL lock_timeout = {round(lock_s * 1000)}"))
             yield session
             # Cut short, a commit may or may not have happened; so it is never cut short.
             with anyio.CancelScope(shield=True):
@@ -111,7 +126,9 @@ class Database:
             yield session
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, once what requests asked for together is written."""
+        for group in self._groups.values():
+            await group.drain()
         await self.writer.dispose()
         if self.reader is not self.writer:
             await self.reader.dispose()
@@ -125,9 +142,15 @@ _LOCAL_TIMEOUTS = text(
 )
 
 
-def _milliseconds(timeouts: Timeouts) -> dict[str, str]:
+def _refuse_nested() -> None:
+    if _writing.get():
+        msg = "a write session is already open here: pass it on instead of opening another"
+        raise NestedWriteError(msg)
+
+
+def _milliseconds(timeouts: Timeouts, lock_s: float | None) -> dict[str, str]:
     return {
-        "lock": str(round(timeouts.lock_s * 1000)),
+        "lock": str(round((lock_s or timeouts.lock_s) * 1000)),
         "statement": str(round(timeouts.statement_s * 1000)),
         "idle": str(round(timeouts.idle_in_transaction_s * 1000)),
     }
@@ -188,92 +211,19 @@ def _ssl_arguments(mode: Any, root: Any) -> dict[str, Any]:  # noqa: ANN401 - a 
     return {"ssl": context}
 
 
-class _Releasing(sqlite3.Connection):
-    """A connection whose transaction ends when it is closed.
-
-    SQLite's own waits, with the lock of the one writer, for every statement that a cursor still
-    has; and the traceback of whatever was cut short can have cursors until it is collected.
-    """
-
-    def close(self) -> None:
-        """Roll back, and close."""
-        with suppress(sqlite3.Error):
-            self.rollback()
-        super().close()
-
-
-class _Interruptible(aiosqlite.Connection):
-    """A connection that gives up what it is at when it is closed, and is closed once.
-
-    When a task is cancelled in a statement, SQLAlchemy has another one close the connection, and
-    stops it as well. The driver's own would first run the statement to its end, and then end one of
-    its two stops only: the other task would stay for good, and with it the process.
-    """
-
-    def __init__(self, connector: Callable[[], sqlite3.Connection], rows: int) -> None:
-        super().__init__(connector, rows)
-        self._stopped: asyncio.Future[Any] | None = None
-        # As SQLAlchemy does for the driver's own: a process does not wait for it.
-        self._thread.daemon = True
-
-    async def close(self) -> None:
-        """Interrupt the statement it may be at, and close it."""
-        stopped = self.stop()
-        # Again and again, because a statement that has not begun yet is not interrupted.
-        while stopped is not None and not stopped.done():
-            await asyncio.wait([stopped], timeout=0.01)
-            with suppress(ValueError, sqlite3.ProgrammingError):
-                self._conn.interrupt()
-
-    def stop(self) -> asyncio.Future[Any] | None:
-        """Have its thread close it after the statement it may be at, and end."""
-        if self._stopped is None:
-            self._stopped = super().stop()
-        return self._stopped
-
-
-def _connect(path: str, **options: Any) -> _Interruptible:  # noqa: ANN401 - what sqlite3 takes
-    connector = partial(sqlite3.connect, path, factory=_Releasing, **options)
-    return _Interruptible(connector, 64)
-
-
-_OURS = {"async_creator_fn": _connect}
-
-
 def sqlite(path: Path) -> Database:
     """Return a Database on one SQLite file, which this process must own. Does no I/O."""
     url = URL.create("sqlite+aiosqlite", database=str(path))
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=_OURS)
-    reader = create_async_engine(url, pool_size=4, max_overflow=0, connect_args=_OURS)
-    _prepare(writer, "BEGIN IMMEDIATE", {"synchronous": "FULL"})
-    _prepare(reader, "BEGIN", {"query_only": "ON"})
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=OURS)
+    reader = create_async_engine(url, pool_size=4, max_overflow=0, connect_args=OURS)
+    prepare(writer, "BEGIN IMMEDIATE", {"synchronous": "FULL"})
+    prepare(reader, "BEGIN", {"query_only": "ON"})
     return Database(writer, reader)
 
 
 def sqlite_reader(path: Path) -> Database:
     """Return a Database that only reads a SQLite file another process owns."""
     url = URL.create("sqlite+aiosqlite", database=str(path))
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=_OURS)
-    _prepare(engine, "BEGIN", {"query_only": "ON"})
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=OURS)
+    prepare(engine, "BEGIN", {"query_only": "ON"})
     return Database(engine, engine)
-
-
-def _prepare(engine: AsyncEngine, begin: str, pragmas: Mapping[str, str]) -> None:
-    """Make every connection of engine start its transactions itself, and with our pragmas.
-
-    The driver's own transaction handling begins too late: two read-then-write transactions then
-    lose updates without any error.
-    """
-    wanted = {"journal_mode": "WAL", "busy_timeout": "5000", "foreign_keys": "ON", **pragmas}
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def connected(connection: Any, record: Any) -> None:  # noqa: ANN401, ARG001 - the hook's signature
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for name, value in wanted.items():
-            cursor.execute(f"PRAGMA {name}={value}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def began(connection: Any) -> None:  # noqa: ANN401 - the hook's signature
-        connection.exec_driver_sql(begin)

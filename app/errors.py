@@ -30,5 +30,18 @@ class AppError(Exception):
         self.headers = dict(headers or {})
 
 
+class OverloadedError(AppError):
+    """More is asked of this deployment than it can do now."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.SERVICE_UNAVAILABLE
+    code: ClassVar[str] = "overloaded"
+    title: ClassVar[str] = "Too much to do"
+    remedy: ClassVar[str] = (
+        "Send it again after Retry-After. When it stays so: more workers, a larger "
+        "APP_DATABASE_POOL, or fewer orders at a time."
+    )
+    retryable: ClassVar[bool] = True
+
+
 class StartupError(Exception):
     """The program cannot start as configured; the message is the one sentence the operator sees."""

@@ -22,10 +22,10 @@ from app.runtime import open_runtime
 from app.settings import VERSION, Settings, load_settings
 from app.telemetry import configure_logging
 from app.web import (
+    claims,
     docs,
     feed,
     health,
-    idempotency,
     keys,
     keys_api,
     openapi,
@@ -58,7 +58,7 @@ def chores(settings: Settings) -> Chores:
     return Chores(
         subscribers=SUBSCRIBERS,
         timers=orders_timers(decision_deadline_s=settings.decision_deadline_s),
-        forget=[partial(idempotency.forget, hours=settings.idempotency_hours)],
+        forget=[partial(claims.forget, hours=settings.idempotency_hours)],
     )
 
 

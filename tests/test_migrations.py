@@ -24,13 +24,13 @@ from app.modules.orders.models import tables as orders_models
 from app.modules.orders.models.life import Action
 from app.settings import Settings
 from app.verify import DELIVERED, verify
-from app.web import idempotency, keys
+from app.web import claims, keys
 from tests.inventory.sample import auto, confirmed, counters, decide, shipment
 from tests.orders.sample import answer, fulfilling, history, issued, reserved
 
 pytestmark = pytest.mark.every_postgres
 
-DECLARED = (inventory_models, orders_models, idempotency, keys)
+DECLARED = (inventory_models, orders_models, claims, keys)
 ROOT = Path(__file__).parent.parent
 TARGETS = [bus_tables.metadata, Base.metadata]
 OURS = {

@@ -1,30 +1,14 @@
 """Whatever no handler expected: told to the client as a problem, and to the log once."""
 
-from http import HTTPStatus
-from typing import ClassVar
-
 import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bus.errors import is_transient
-from app.errors import AppError
+from app.errors import AppError, OverloadedError
 from app.web.problem import InternalError, UnavailableError, respond
 
 log = structlog.get_logger(__name__)
-
-
-class OverloadedError(AppError):
-    """More is asked of this deployment than it can do now."""
-
-    status: ClassVar[HTTPStatus] = HTTPStatus.SERVICE_UNAVAILABLE
-    code: ClassVar[str] = "overloaded"
-    title: ClassVar[str] = "Too much to do"
-    remedy: ClassVar[str] = (
-        "Send it again after Retry-After. When it stays so: more workers, a larger "
-        "APP_DATABASE_POOL, or fewer orders at a time."
-    )
-    retryable: ClassVar[bool] = True
 
 
 class Failures:

@@ -3,48 +3,22 @@
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from fastapi import Request, Response
 from pydantic import BaseModel
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Index,
-    Integer,
-    Row,
-    Table,
-    Text,
-    delete,
-    select,
-    text,
-    tuple_,
-    update,
-)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.sql import UtcDateTime, code, dialect_of, later, now, upsert
-from app.db import Base
 from app.errors import AppError
-from app.web import state
+from app.web import claims, state
+from app.web.claims import Claim, Found, Id, Kept
 
-keys = Table(
-    "idempotency_keys",
-    Base.metadata,
-    Column("principal", code(80), primary_key=True),
-    Column("key", code(255), primary_key=True),
-    Column("fingerprint", code(64), nullable=False),
-    Column("status", Integer(), nullable=False),
-    Column("headers", Text(), nullable=False),
-    Column("body", Text(), nullable=False),
-    Column("created_at", UtcDateTime(), nullable=False, server_default=now()),
-    Index("ix_idempotency_keys_created_at", "created_at"),
-)
+Item = TypeVar("Item")
 
 KEYED: dict[str, Any] = {
     "parameters": [
@@ -62,7 +36,7 @@ KEYED: dict[str, Any] = {
 # Visible ASCII; the quotes of the IETF draft's form are not part of the key.
 _KEY = re.compile(r'"([!#-\[\]-~]{1,255})"|([!#-~][!-~]{0,254})')
 _LOCK_TIMEOUT = "55P03"
-_PATIENCE_MS = 5000
+_PATIENCE_S = 5.0
 
 
 class InvalidKeyError(AppError):
@@ -112,6 +86,14 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[Item]):
+    """What one request asks for, with the claim of its key if it sent one."""
+
+    item: Item
+    claim: Claim | None
+
+
 async def once(
     request: Request, body: BaseModel, work: Callable[[AsyncSession], Awaitable[Reply]]
 ) -> Response:
@@ -125,118 +107,136 @@ async def once(
 
     Raises InvalidKeyError, KeyMissingError, KeyReusedError, InFlightError, and what work raises.
     """
-    runtime = await state.runtime(request)
-    key = _key_of(request, required=runtime.settings.idempotency_required)
-    async with runtime.database.write() as session:
-        if key is None:
-            return _response(await work(session))
-        claim = _Claim(
-            request.state.principal.name,
-            key,
-            _fingerprint(request, body),
-            timedelta(hours=runtime.settings.idempotency_hours),
-        )
-        stored = await _take(session, claim)
-        if stored is not None:
-            return _replay(stored, claim)
-        reply = await work(session)
-        response = _response(reply)
-        await session.execute(
-            update(keys)
-            .where(claim.row)
-            .values(
-                fingerprint=claim.fingerprint,
-                status=int(reply.status),
-                headers=json.dumps(dict(reply.headers)),
-                body=bytes(response.body).decode(),
-                created_at=now(),
-            )
-        )
-    return response
+    asked = await asking(request, body, work)
+    database = (await state.runtime(request)).database
+    async with database.write(lock_s=_PATIENCE_S if asked.claim else None) as session:
+        [answer] = await once_each(session, [asked], _alone)
+        if isinstance(answer, AppError):
+            raise answer
+    return answer
 
 
-async def forget(session: AsyncSession, limit: int, *, hours: float) -> int:
-    """Remove up to limit keys older than hours, and return how many; one in use stays."""
-    old = (
-        select(keys.c.principal, keys.c.key)
-        .where(keys.c.created_at <= later(-hours * 3600))
-        .order_by(keys.c.created_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("old")
-    )
-    row = tuple_(keys.c.principal, keys.c.key)
-    gone = await session.scalars(delete(keys).where(row.in_(select(old))).returning(keys.c.key))
-    return len(gone.all())
+async def _alone(
+    session: AsyncSession, items: Sequence[Callable[[AsyncSession], Awaitable[Reply]]]
+) -> list[Reply | AppError]:
+    return [await work(session) for work in items]
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """A request's wish to be the first with its key."""
+async def asking(request: Request, body: BaseModel, item: Item) -> Asked[Item]:
+    """Return item with the claim of its request's key, for `once_each`.
 
-    principal: str
-    key: str
-    fingerprint: str
-    lifetime: timedelta
-
-    @property
-    def row(self) -> ColumnElement[bool]:
-        """The condition that finds its row."""
-        return (keys.c.principal == self.principal) & (keys.c.key == self.key)
-
-
-async def _take(session: AsyncSession, claim: _Claim) -> Row[Any] | None:
-    """Take the key and return None, or return the row of the request that had it before.
-
-    The key is taken before anything else is locked: the insert waits for a transaction that
-    inserted the same key, so whoever comes second sees a finished reply. The row of an expired
-    key is locked instead, and written over at the end.
+    Raises InvalidKeyError or KeyMissingError.
     """
-    if dialect_of(session).name == "postgresql":
-        await session.execute(text(f"SET LOCAL lock_timeout = {_PATIENCE_MS}"))
-    insert = upsert(session, keys).values(
-        principal=claim.principal,
-        key=claim.key,
-        fingerprint=claim.fingerprint,
-        status=0,
-        headers="",
-        body="",
-    )
+    settings = await state.settings(request)
+    key = _key_of(request, required=settings.idempotency_required)
+    if key is None:
+        return Asked(item, None)
+    lifetime = timedelta(hours=settings.idempotency_hours)
+    id_ = (request.state.principal.name, key)
+    return Asked(item, Claim(id_, _fingerprint(request, body), lifetime))
+
+
+async def once_each(
+    session: AsyncSession,
+    asked: Sequence[Asked[Item]],
+    work: Callable[[AsyncSession, Sequence[Item]], Awaitable[Sequence[Reply | AppError]]],
+) -> list[Response | AppError]:
+    """Do for many requests in one transaction as `once` does for one; for `Database.together`.
+
+    work gets the items whose key is new, or who have none. What it refuses it returns instead of
+    raising, and has written nothing of. Of equal keys the first is worked on, and what comes of it
+    is the others' answer too, unless they ask for something else. Two statements when any has a
+    key, one more when some were used before, and one more when work refuses.
+
+    Raises InFlightError when another transaction holds a key for too long, and what work raises.
+    """
+    firsts: dict[Id, Claim] = {}
+    for one in asked:
+        if one.claim is not None:
+            firsts.setdefault(one.claim.id, one.claim)
+    found = await _take(session, firsts) if firsts else Found()
+    free = found.fresh | found.expired
+    mine = [
+        place
+        for place, one in enumerate(asked)
+        if one.claim is None or (one.claim.id in free and one.claim is firsts[one.claim.id])
+    ]
+    done = await work(session, [asked[place].item for place in mine]) if mine else []
+    came = {
+        place: outcome if isinstance(outcome, AppError) else _kept(outcome, asked[place].claim)
+        for place, outcome in zip(mine, done, strict=True)
+    }
+    known = {
+        claim.id: outcome
+        for place, outcome in came.items()
+        if (claim := asked[place].claim) is not None
+    }
+    if known:
+        await _settle(session, firsts, found, known)
+    known |= found.kept
+    return [
+        _answer(came[place]) if place in came else _repeated(one.claim, firsts, known)
+        for place, one in enumerate(asked)
+    ]
+
+
+async def _take(session: AsyncSession, firsts: Mapping[Id, Claim]) -> Found:
     try:
-        inserted = await session.execute(insert.on_conflict_do_nothing().returning(keys.c.key))
-        if inserted.first() is not None:
-            return None
-        found = await session.execute(
-            select(keys, now().label("asked_at")).where(claim.row).with_for_update()
-        )
+        return await claims.take(session, firsts)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == _LOCK_TIMEOUT:
             raise _in_flight() from error
         raise
-    stored = found.first()
-    if stored is None:  # forgotten between the two statements
-        raise _in_flight()
-    return None if stored.asked_at - stored.created_at >= claim.lifetime else stored
 
 
-def _replay(stored: Row[Any], claim: _Claim) -> Response:
-    if stored.fingerprint != claim.fingerprint:
+async def _settle(
+    session: AsyncSession,
+    firsts: Mapping[Id, Claim],
+    found: Found,
+    came: Mapping[Id, Kept | AppError],
+) -> None:
+    """Store the replies under their keys, and free the keys of what was refused."""
+    replies = {id_: outcome for id_, outcome in came.items() if isinstance(outcome, Kept)}
+    if replies:
+        await claims.keep(session, replies)
+    # An expired key keeps the row it had, which counts no more than before.
+    if unused := [firsts[id_] for id_ in sorted(found.fresh - replies.keys())]:
+        await claims.give_back(session, unused)
+
+
+def _kept(reply: Reply, claim: Claim | None) -> Kept:
+    return Kept(
+        "" if claim is None else claim.fingerprint,
+        int(reply.status),
+        dict(reply.headers),
+        reply.body.model_dump_json(by_alias=True),
+    )
+
+
+def _answer(outcome: Kept | AppError) -> Response | AppError:
+    if isinstance(outcome, AppError):
+        return outcome
+    return Response(outcome.body, outcome.status, outcome.headers, "application/json")
+
+
+def _repeated(
+    claim: Claim | None, firsts: Mapping[Id, Claim], known: Mapping[Id, Kept | AppError]
+) -> Response | AppError:
+    """Return the answer to a request whose key another one has."""
+    outcome = None if claim is None else known.get(claim.id)
+    if claim is None or outcome is None:  # forgotten between the two statements
+        return _in_flight()
+    first = outcome if isinstance(outcome, Kept) else firsts[claim.id]
+    if first.fingerprint != claim.fingerprint:
         msg = (
             "Another request used this Idempotency-Key: send that one again unchanged, or this one "
             "with a new key."
         )
-        raise KeyReusedError(msg)
-    headers = json.loads(stored.headers) | {"Idempotency-Replayed": "true"}
-    return Response(stored.body, stored.status, headers, "application/json")
-
-
-def _response(reply: Reply) -> Response:
-    return Response(
-        reply.body.model_dump_json(by_alias=True),
-        reply.status,
-        dict(reply.headers),
-        "application/json",
-    )
+        return KeyReusedError(msg)
+    answer = _answer(outcome)
+    if isinstance(answer, Response):
+        answer.headers["Idempotency-Replayed"] = "true"
+    return answer
 
 
 def _in_flight() -> InFlightError:

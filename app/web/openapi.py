@@ -5,11 +5,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.errors import AppError
+from app.errors import AppError, OverloadedError
 from app.web.auth import requirements
 from app.web.body import BodyTooLargeError, UnsupportedMediaTypeError
 from app.web.deadline import BodyTimeoutError, DeadlineExceededError
-from app.web.failures import OverloadedError
 from app.web.limits import UnknownParameterError
 from app.web.principal import InsufficientScopeError, UnauthenticatedError
 from app.web.problem import (

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import anyio
+from fastapi import Request
 
 from app.bus.history import falls_behind
 from app.db import Database
-from app.web.failures import OverloadedError
-from app.web.state import RuntimeDep
+from app.errors import OverloadedError
+from app.web import state
 
 _ASKED_EVERY_S = 1.0
 
@@ -24,7 +25,7 @@ class _Seen:
 _seen: WeakKeyDictionary[Database, _Seen] = WeakKeyDictionary()
 
 
-async def not_overloaded(runtime: RuntimeDep) -> None:
+async def not_overloaded(request: Request) -> None:
     """Raise OverloadedError while the relay falls behind by more than the setting allows.
 
     For the routes that take orders: `dependencies=[Depends(not_overloaded)]`. The database is
@@ -32,6 +33,7 @@ async def not_overloaded(runtime: RuntimeDep) -> None:
     go by what was found before. While the stream engine is away orders are taken: see
     `falls_behind`.
     """
+    runtime = await state.runtime(request)
     limit_s = runtime.settings.outbox_lag_limit_s
     seen = _seen.setdefault(runtime.database, _Seen(behind=False, at=float("-inf")))
     now = anyio.current_time()

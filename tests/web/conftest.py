@@ -8,7 +8,7 @@ import pytest
 
 from app import db
 from app.db import Database
-from app.web import idempotency, keys
+from app.web import claims, keys
 from tests.web import key_server
 from tests.web.sample import Process, build, settings, things
 
@@ -24,7 +24,7 @@ async def sqlite(sqlite_file: Database) -> AsyncIterator[Database]:
     """Open a database with the tables the sample API uses, and no others."""
     opened = sqlite_file
     async with opened.writer.begin() as connection:
-        await connection.run_sync(idempotency.keys.create)
+        await connection.run_sync(claims.keys.create)
         await connection.run_sync(keys.api_keys.create)
         await connection.run_sync(things.create)
     yield opened

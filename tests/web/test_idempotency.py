@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, text, update
 from app.bus.retention import Retention, RetentionPolicy
 from app.bus.sql import now
 from app.db import Database
-from app.web import idempotency
+from app.web import claims, idempotency
 from tests.web.conftest import connected
 from tests.web.sample import Process, count, problem_of, settings, things
 
@@ -36,7 +36,7 @@ async def post(
 
 async def age(database: Database, hours: float) -> None:
     """Make every remembered key look older."""
-    keys = idempotency.keys
+    keys = claims.keys
     async with database.write() as session:
         old = (await session.execute(select(now()))).scalar_one() - timedelta(hours=hours)
         await session.execute(update(keys).values(created_at=old))
@@ -242,11 +242,11 @@ async def test_a_repeat_of_a_request_that_takes_too_long_is_asked_to_come_back(
 ) -> None:
     if process.database.single_writer:
         pytest.skip("one writer at a time: the repeat waits its turn")
-    monkeypatch.setattr(idempotency, "_PATIENCE_MS", 50)
+    monkeypatch.setattr(idempotency, "_PATIENCE_S", 0.05)
     row = {"principal": "open", "key": "k-1", "fingerprint": "", "status": 0}
 
     async with process.database.writer.begin() as first:
-        await first.execute(insert(idempotency.keys).values(**row, headers="", body=""))
+        await first.execute(insert(claims.keys).values(**row, headers="", body=""))
         response = await post(client, "k-1")
 
     assert response.status_code == 409
@@ -258,7 +258,7 @@ async def test_a_repeat_of_a_request_that_takes_too_long_is_asked_to_come_back(
 async def test_keys_are_kept_for_their_time_and_then_forgotten(
     client: httpx2.AsyncClient, process: Process
 ) -> None:
-    forget = partial(idempotency.forget, hours=24)
+    forget = partial(claims.forget, hours=24)
     retention = Retention(process.database, RetentionPolicy(step=2), [forget])
     for key in ("a", "b", "c", "used-again"):
         await post(client, key)
@@ -269,7 +269,7 @@ async def test_keys_are_kept_for_their_time_and_then_forgotten(
     await retention.run_round()
 
     async with process.database.read() as session:
-        kept = set(await session.scalars(select(idempotency.keys.c.key)))
+        kept = set(await session.scalars(select(claims.keys.c.key)))
     assert kept == {"used-again", "young"}
 
 
@@ -281,13 +281,13 @@ async def test_a_key_in_use_is_not_forgotten_under_its_request(
         pytest.skip("SQLite writers take turns")
     await post(client, "k-1")
     await age(database, 25)
-    one = idempotency.keys.c.key == "k-1"
+    one = claims.keys.c.key == "k-1"
 
     async with database.writer.connect() as other:
-        await other.execute(update(idempotency.keys).where(one).values(created_at=now()))
+        await other.execute(update(claims.keys).where(one).values(created_at=now()))
         async with database.write() as session:
             await session.execute(text("SET LOCAL lock_timeout = '1s'"))
-            assert await idempotency.forget(session, 10, hours=24) == 0
+            assert await claims.forget(session, 10, hours=24) == 0
         await other.commit()
 
     assert (await post(client, "k-1")).headers["idempotency-replayed"] == "true"

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.bus.sql import later
-from app.web import idempotency, keys
+from app.web import claims, keys
 from tests.web.key_server import THING, make, secret
 from tests.web.sample import Process, problem_of
 
@@ -62,7 +62,7 @@ async def test_a_replay_makes_no_second_key_and_shows_no_secret(
         f"{first.headers['location']}/rotate", headers={"idempotency-key": "k-2"}
     )
     async with process.database.read() as session:
-        stored = str((await session.execute(select(idempotency.keys))).all())
+        stored = str((await session.execute(select(claims.keys))).all())
 
     assert again.headers["idempotency-replayed"] == "true"
     assert again.json() == first.json() | {"secret": None}

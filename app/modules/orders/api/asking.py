@@ -8,6 +8,7 @@ import anyio
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field
 
+from app.modules.orders.models.life import OrderStatus
 from app.modules.orders.models.order import PlacedOrder
 from app.modules.orders.schemas.orders import ORDER_ID, OrderView
 from app.modules.orders.service import read
@@ -70,3 +71,8 @@ async def waited_for(
         if found is None or not goes_on(order):
             return order
         seen = order.version
+
+
+def is_pending(order: PlacedOrder) -> bool:
+    """Tell whether nothing came of an order yet; for `waited_for`."""
+    return order.status is OrderStatus.PENDING

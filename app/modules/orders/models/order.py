@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from app.bus.event import new_id
+from app.bus.event import Context, current_context, new_id
 from app.modules.orders.models.life import (
     Action,
     ConfirmMode,
@@ -44,7 +44,7 @@ class OrderDraft:
 
     The ids of the order and of the event that tells of it are part of the draft, so that the same
     draft tried again is the same order and the same news. hold_s is for manual orders: seconds,
-    from the moment the stock is held. actor is who asks.
+    from the moment the stock is held. actor is who asks, and context the work it is part of.
     """
 
     customer_id: str
@@ -54,6 +54,7 @@ class OrderDraft:
     hold_s: int | None = None
     expected: Sequence[ExpectedPrice] = ()
     actor: str | None = None
+    context: Context | None = field(default_factory=current_context.get)
     id: str = field(default_factory=new_order_id)
     event_id: UUID = field(default_factory=new_id)
 

@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import BigInteger, Integer, String, Uuid, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    FromClause,
+    Integer,
+    String,
+    Uuid,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.outbox import publish
-from app.bus.sql import rows, upsert
+from app.bus.sql import prepared, rows, upsert
 from app.errors import AppError
 from app.modules.orders.errors import (
     CurrencyMixedError,
@@ -52,7 +62,6 @@ async def place(session: AsyncSession, drafts: Sequence[OrderDraft]) -> list[Pla
     """Write orders as pending, at the prices of this moment, and publish OrderCreated for each.
 
     Holds that are overdue expire first, so that inventory has their units back when it decides.
-
     All or none: the first draft that cannot be taken raises for the whole sequence:
     UnknownSkuError, InactiveProductError, CurrencyMixedError, PriceChangedError,
     TotalTooLargeError or DuplicateReferenceError. Six statements, however many drafts and lines
@@ -116,13 +125,16 @@ def _placed(order: _Priced, created_at: datetime) -> PlacedOrder:
 
 
 async def _catalogue(session: AsyncSession, skus: Collection[str]) -> _Catalogue:
-    asked = rows(session, sku=(String(), sorted(skus)))
-    found = await session.execute(
-        select(
-            Product.sku, Product.title, Product.unit_price_minor, Product.currency, Product.active
-        ).join(asked, Product.sku == asked.c.sku)
-    )
+    found = await _products.run(session, {"sku": sorted(skus)})
     return {sku: (title, price, currency, active) for sku, title, price, currency, active in found}
+
+
+@prepared(sku=String())
+def _products(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return select(
+        Product.sku, Product.title, Product.unit_price_minor, Product.currency, Product.active
+    ).join(given, Product.sku == given.c.sku)
 
 
 def _price(draft: OrderDraft, catalogue: _Catalogue) -> _Priced:
@@ -183,18 +195,34 @@ async def _insert_orders(session: AsyncSession, priced: Sequence[_Priced]) -> di
     """Insert the orders, but those whose reference is used, and return their creation times."""
     # References are locked in one order, so that two batches that share some cannot deadlock.
     ordered = sorted(priced, key=lambda order: (order.draft.reference or "", order.draft.id))
-    given = rows(
+    inserted = await _new_orders.run(
         session,
-        id=(String(), [order.draft.id for order in ordered]),
-        reference=(String(), [order.draft.reference for order in ordered]),
-        customer_id=(String(), [order.draft.customer_id for order in ordered]),
-        currency=(String(), [order.currency for order in ordered]),
-        total_minor=(BigInteger(), [order.total_minor for order in ordered]),
-        confirm=(String(), [order.draft.confirm for order in ordered]),
-        hold_s=(Integer(), [order.draft.held_s for order in ordered]),
-        created_event_id=(Uuid(), [order.event.id for order in ordered]),
+        {
+            "id": [order.draft.id for order in ordered],
+            "reference": [order.draft.reference for order in ordered],
+            "customer_id": [order.draft.customer_id for order in ordered],
+            "currency": [order.currency for order in ordered],
+            "total_minor": [order.total_minor for order in ordered],
+            "confirm": [order.draft.confirm.value for order in ordered],
+            "hold_s": [order.draft.held_s for order in ordered],
+            "created_event_id": [order.event.id for order in ordered],
+        },
     )
-    inserted = await session.execute(
+    return {row.id: row.created_at for row in inserted}
+
+
+@prepared(
+    id=String(),
+    reference=String(),
+    customer_id=String(),
+    currency=String(),
+    total_minor=BigInteger(),
+    confirm=String(),
+    hold_s=Integer(),
+    created_event_id=Uuid(),
+)
+def _new_orders(session: AsyncSession, given: FromClause) -> Executable:
+    return (
         upsert(session, orders)
         .from_select(
             [*given.c.keys(), "status", "version"],
@@ -205,7 +233,6 @@ async def _insert_orders(session: AsyncSession, priced: Sequence[_Priced]) -> di
         .on_conflict_do_nothing(index_elements=["reference"])
         .returning(orders.c.id, orders.c.created_at)
     )
-    return {row.id: row.created_at for row in inserted}
 
 
 async def _duplicates(
@@ -227,21 +254,35 @@ async def _duplicates(
 
 
 async def _insert_lines(session: AsyncSession, priced: Sequence[_Priced]) -> None:
-    await session.execute(
-        insert(order_lines),
-        [
-            {
-                "order_id": order.draft.id,
-                "sku": line.sku,
-                "position": position,
-                "title": line.title,
-                "quantity": line.quantity,
-                "unit_price_minor": line.unit_price_minor,
-            }
-            for order in priced
-            for position, line in enumerate(order.lines, start=1)
-        ],
+    lines = [
+        (order.draft.id, line, position)
+        for order in priced
+        for position, line in enumerate(order.lines, start=1)
+    ]
+    await _new_lines.run(
+        session,
+        {
+            "order_id": [order_id for order_id, _, _ in lines],
+            "sku": [line.sku for _, line, _ in lines],
+            "position": [position for _, _, position in lines],
+            "title": [line.title for _, line, _ in lines],
+            "quantity": [line.quantity for _, line, _ in lines],
+            "unit_price_minor": [line.unit_price_minor for _, line, _ in lines],
+        },
     )
+
+
+@prepared(
+    order_id=String(),
+    sku=String(),
+    position=Integer(),
+    title=String(),
+    quantity=BigInteger(),
+    unit_price_minor=BigInteger(),
+)
+def _new_lines(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return insert(order_lines).from_select(list(given.c.keys()), select(given))
 
 
 def _entry(draft: OrderDraft) -> Entry:
@@ -253,6 +294,7 @@ def _created(draft: OrderDraft) -> OrderCreated:
     lines = tuple(
         OrderedLine(sku=sku, quantity=quantity) for sku, quantity in draft.quantities.items()
     )
-    return OrderCreated(
+    event = OrderCreated(
         id=draft.event_id, order_id=draft.id, lines=lines, confirm=draft.confirm.value
     )
+    return event if draft.context is None else event.within(draft.context)
