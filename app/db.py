@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from app.bus.outbox import PUBLISHED, READ_ONLY
 from app.bus.sql import NAMING_CONVENTION
+from app.bus.stalled import APPLICATION_NAME
 from app.bus.timeouts import Timeouts
 from app.errors import StartupError
 from app.group_commit import Group, Item, Outcome, Work
@@ -37,7 +38,8 @@ class Database:
     """Write and read sessions over one database.
 
     Made by `postgresql` or `sqlite`; `close` it. `on_publish` is called after each commit that
-    recorded events.
+    recorded events. `is_behind` tells whether this process's own loops are: then what requests
+    write `together` gives way.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Database:
         self.reader = reader
         self.single_writer = writer.dialect.name == "sqlite"
         self.on_publish: Callable[[], None] = lambda: None
+        self.is_behind: Callable[[], bool] = lambda: False
         self._turn = anyio.Lock()
         self._groups: dict[Work[Any, Any], Group[Any, Any]] = {}
 
@@ -196,7 +199,8 @@ def normalise(url: str) -> tuple[URL, dict[str, Any]]:
     query = dict(parsed.query)
     arguments = _ssl_arguments(query.pop("sslmode", None), query.pop("sslrootcert", None))
     target = parsed.set(drivername="postgresql+asyncpg", query=query)
-    return target, arguments | {"timeout": 10}
+    named = {"server_settings": {"application_name": APPLICATION_NAME}}
+    return target, arguments | named | {"timeout": 10}
 
 
 def _ssl_arguments(mode: Any, root: Any) -> dict[str, Any]:  # noqa: ANN401 - a URL's query value

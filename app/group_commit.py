@@ -5,6 +5,7 @@ share the next. Nobody waits for company: the first of an idle process has its t
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -27,8 +28,13 @@ MOST_WEIGHT = 2000
 MOST_WAITING = 2048
 """How many items may wait; whoever comes then is refused instead."""
 
+GIVES_WAY_S = 0.5
+"""How long a transaction lets others go first, at most, in seconds."""
+
 PATIENCE_S = 0.25
 """How long a transaction of many waits for a lock that another process holds, in seconds."""
+
+_LOOKS_EVERY_S = 0.01
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -45,6 +51,10 @@ _MET = ("40001", "40P01", "55P03")
 
 class Writes(Protocol):
     """What a group needs of the database."""
+
+    @property
+    def is_behind(self) -> Callable[[], bool]:
+        """Tells whether this process has more to do already than it can."""
 
     def write(self, *, lock_s: float | None = None) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction that commits when the block ends and rolls back when it raises."""
@@ -103,12 +113,22 @@ class Group(Generic[Item, Outcome]):
         try:
             while batch := self._next():
                 await self._commit(batch)
+                await self._give_way()
         finally:
             self._flusher = None
             # A loop that ends cancels its tasks, and nobody shall wait for an answer then.
             for waiting in self._line:
                 waiting.answer.cancel()
             self._line.clear()
+
+    async def _give_way(self) -> None:
+        """Leave the process to its loops for a while, where they have fallen behind.
+
+        They share one thread with the requests, of which many more would else come to their turn.
+        """
+        until = time.monotonic() + GIVES_WAY_S
+        while self._line and self._database.is_behind() and time.monotonic() < until:
+            await asyncio.sleep(_LOOKS_EVERY_S)
 
     def _next(self) -> list[_Waiting[Item, Outcome]]:
         batch: list[_Waiting[Item, Outcome]] = []

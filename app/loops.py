@@ -6,6 +6,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.bus import stalled
 from app.bus.consumer import Consumer, ConsumerPolicy
 from app.bus.due import DueDeliveries, DuePolicy
 from app.bus.handling import Handling
@@ -44,10 +45,14 @@ def loops_of(
     if not settings.has_loops:
         return loops
     room = Room(settings.stream_cap)
-    loops += [Relay(database, stream, wake_up, room=room), Trim(database, stream, room)]
+    relay = Relay(database, stream, wake_up, room=room)
+    loops += [relay, Trim(database, stream, room)]
     keep = RetentionPolicy(days=settings.retention_days)
     loops += [Preflight(stream), Retention(database, keep, chores.forget)]
-    loops += [TimerLoop(database, timer) for timer in chores.timers]
+    timers = list(chores.timers)
+    if not database.single_writer:
+        timers.append(stalled.timer(after_s=settings.timeouts.idle_in_transaction_s))
+    loops += [TimerLoop(database, timer) for timer in timers]
     after_s = settings.reconcile_after_s
     recheck = ReconcilePolicy(after_s=after_s, every_s=min(5.0, max(0.1, after_s / 3)))
     loops.append(Reconcile(database, stream, recheck))
@@ -59,10 +64,12 @@ def loops_of(
     name = _consumer_name(settings)
     due = DuePolicy(lease_s=settings.timeouts.lease_s, alone=settings.embedded)
     solitude = Solitude()
+    backlogs = [relay.backlog]
     for subscriber in _chosen(settings, chores.subscribers):
         handling = Handling(database, subscriber, timeout_s=settings.handler_timeout_s)
         consumer = Consumer(database, stream, subscriber, name, policy, solitude=solitude)
         loops.append(consumer)
+        backlogs.append(consumer.backlog)
         loops.append(
             DueDeliveries(
                 database,
@@ -73,6 +80,7 @@ def loops_of(
                 solitude=solitude,
             )
         )
+    database.is_behind = lambda: any(backlog.waiting for backlog in backlogs)
     return loops
 
 

@@ -212,6 +212,33 @@ async def test_a_transaction_has_bounds(
     assert ["".join(batch) for batch in notes.batches] == ["abc", "de", "f", "g", "h"]
 
 
+async def test_loops_that_are_behind_go_first(
+    database: Database, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(group_commit, "GIVES_WAY_S", 60)
+    behind = True
+    database.is_behind = lambda: behind
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask, database, notes, "a", "b")
+        await until(1, notes)
+        await anyio.sleep(0.05)
+        assert notes.batches == [["a"]]
+        behind = False
+
+    assert notes.batches == [["a"], ["b"]]
+
+
+async def test_loops_that_stay_behind_stop_nobody(
+    database: Database, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(group_commit, "GIVES_WAY_S", 0.05)
+    database.is_behind = lambda: True
+
+    assert await ask(database, notes, "a", "b", "c") == ["A", "B", "C"]
+
+
 async def test_too_many_are_told_to_come_back(
     database: Database, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,10 +1,10 @@
-"""Backlog: what the consumer of a subscriber tells the loop that runs its due deliveries."""
+"""Backlog: what a loop tells those who could leave it more time."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
 class Backlog:
-    """waiting is True while the stream holds more than its consumer can read at once."""
+    """waiting is True while there is more than the relay or a consumer can take at once."""
 
     waiting: bool = False
