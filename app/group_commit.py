@@ -127,7 +127,7 @@ class Group(Generic[Item, Outcome]):
         They share one thread with the requests, of which many more would else come to their turn.
         """
         until = time.monotonic() + GIVES_WAY_S
-        while self._line and self._database.is_behind() and time.monotonic() < until:
+        while self._line and self._database.is_behind() and time.monotonic() < until:  # noqa: ASYNC110 - nobody is there to set an event
             await asyncio.sleep(_LOOKS_EVERY_S)
 
     def _next(self) -> list[_Waiting[Item, Outcome]]:

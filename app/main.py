@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
 
 from app.db import Database
 from app.errors import StartupError
@@ -34,12 +33,7 @@ from app.web import (
     problem,
     problems_page,
 )
-from app.web.auth import Gate
-from app.web.body import BodyLimit
-from app.web.context import Head, RequestContext
-from app.web.deadline import Deadline
-from app.web.failures import Failures
-from app.web.rate import RateLimit
+from app.web.edge import edge
 
 ROUTERS = (orders_router, inventory_router)
 SUBSCRIBERS = (orders_subscriber, inventory_subscriber)
@@ -86,6 +80,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runtime.__aexit__(None, None, None)
 
 
+def _is_observed() -> bool:
+    """Tell whether OpenTelemetry may be set up; FastAPI would look for it in each request."""
+    names = ("OTEL_", "FASTAPI_OTEL_")
+    return "opentelemetry.sdk" in sys.modules or any(one.startswith(names) for one in os.environ)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application for settings, or for those of the environment. Does no I/O.
 
@@ -103,15 +103,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url="/openapi.json" if settings.has_api else None,
         generate_unique_id_function=openapi.operation_id,
         lifespan=_lifespan,
-        middleware=[
-            Middleware(RequestContext),
-            Middleware(Failures),
-            Middleware(Head),
-            Middleware(Deadline, timeout_s=settings.request_timeout_s),
-            Middleware(RateLimit, per_minute=settings.rate_limit),
-            Middleware(Gate, key=settings.key),
-            Middleware(BodyLimit, most_bytes=settings.body_limit_bytes),
-        ],
+        middleware=edge(settings),
+        telemetry=None if _is_observed() else {"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     problem.install(app)

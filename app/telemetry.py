@@ -1,10 +1,14 @@
 """Logs: one structured line per happening, for people or for machines, with the chain's ids."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import structlog
-from structlog.typing import Processor
+from pydantic_core import to_json
+from structlog.typing import EventDict, Processor
 
 from app.settings import Settings
 
@@ -21,7 +25,7 @@ def configure_logging(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     after: list[Processor] = (
-        [_tracebacks_without_locals(), structlog.processors.JSONRenderer()]
+        [_tracebacks_without_locals(), structlog.processors.JSONRenderer(_in_json)]
         if settings.log_format == "json"
         else [
             structlog.dev.ConsoleRenderer(
@@ -43,6 +47,16 @@ def configure_logging(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+
+
+def _in_json(event: EventDict, *, default: Callable[[object], Any]) -> str:
+    """Write a line as structlog would, a few times faster when it is plain ASCII, as most are."""
+    try:
+        text = to_json(event, fallback=default).decode()
+    except (ValueError, UnicodeError):
+        text = ""
+    # What else it may hold must not break a line in anybody's eyes.
+    return text if text.isascii() and text else json.dumps(event, default=default)
 
 
 def _tracebacks_without_locals() -> Processor:

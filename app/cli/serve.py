@@ -18,6 +18,7 @@ import anyio.lowlevel
 import typer
 import uvicorn
 
+from app.cli.joined import JoinedProtocol
 from app.errors import StartupError
 from app.main import chores, create_app, end_process, is_open
 from app.runtime import Runtime, open_runtime
@@ -90,6 +91,9 @@ async def _serve(settings: Settings, *, migrate: bool) -> int:
     server = _Server(
         uvicorn.Config(
             app,
+            http=JoinedProtocol,
+            # Nothing here asks who a proxy says it speaks for.
+            proxy_headers=False,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -29,6 +29,7 @@ from app.web.principal import (
     UnauthenticatedError,
 )
 
+_LONGEST_HOST = 300
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -59,10 +60,12 @@ class Gate:
     down that a key was used.
 
     key is APP_API_KEY. Without it only this machine is served, whatever keys the database holds.
+    per_minute is the rate limit of keys that have none of their own.
     """
 
-    def __init__(self, app: ASGIApp, key: str | None) -> None:
+    def __init__(self, app: ASGIApp, key: str | None, per_minute: int | None = None) -> None:
         self._app = app
+        self._buckets = rate.Buckets(per_minute)
         self._key = None if key is None else key.encode()
         self._ring = KeyRing(open_without_keys=key is None)
 
@@ -91,6 +94,7 @@ class Gate:
         scope.setdefault("state", {}).update(
             principal=KEY if self._is_ours(token) else None,
             key_ring=self._ring,
+            buckets=self._buckets,
             key_sent=bool(given),
             key_secret=token,
         )
@@ -250,14 +254,15 @@ def _same_host(origin: str, hosts: Iterable[str]) -> bool:
 
 
 def _all_loopback(hosts: list[str]) -> bool:
-    return bool(hosts) and all(map(_is_loopback, hosts))
+    return bool(hosts) and all(len(one) <= _LONGEST_HOST and _is_loopback(one) for one in hosts)
 
 
-@lru_cache(maxsize=256)
 def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
+# Reading an address costs more than all else here, and clients of one machine send few of them.
+@lru_cache(maxsize=256)
 def _is_loopback(host: str) -> bool:
     """Tell whether a Host header names this machine, so that no other name was resolved to it."""
     try:

@@ -5,7 +5,8 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Request
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError
@@ -14,6 +15,9 @@ from app.web.problem import MalformedJsonError
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """The methods that change state."""
+
+PARSED = "orderly.json"
+"""Where a request's scope has what its body says, once that was read and is sound."""
 
 
 class BodyTooLargeError(AppError):
@@ -60,9 +64,9 @@ class BodyLimit:
         elif (length or chunked) and refusal:
             await problem.respond(refusal, scope, receive, send)
         else:
-            await self._app(scope, self._watched(receive, refusal), send)
+            await self._app(scope, self._watched(scope, receive, refusal), send)
 
-    def _watched(self, receive: Receive, refusal: AppError | None) -> Receive:
+    def _watched(self, scope: Scope, receive: Receive, refusal: AppError | None) -> Receive:
         """Refuse a body that no header announced (HTTP/2 needs none), and one that is unsound.
 
         Refused here, whatever route reads it: none can forget to.
@@ -78,7 +82,7 @@ class BodyLimit:
             found = self._too_large() if size > self._most_bytes else refusal
             if size and found is None:
                 got.append(piece)
-                found = None if part.get("more_body") else _unsound(b"".join(got))
+                found = None if part.get("more_body") else _unsound(b"".join(got), scope)
             if size and found:
                 # FastAPI turns anything but its own exception into a 400 while it reads a body.
                 raise HTTPException(found.status) from found
@@ -99,20 +103,44 @@ class BodyLimit:
         )
 
 
+class SoundRequest(Request):
+    """A request whose body is read without a generator, and not parsed again after `BodyLimit`."""
+
+    _whole: bytes | None = None
+
+    async def body(self) -> bytes:
+        """Return the body; raises ClientDisconnect, and what `BodyLimit` refuses."""
+        if self._whole is None:
+            parts, is_more = [], True
+            while is_more:
+                message = await self.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                parts.append(message.get("body", b""))
+                is_more = message.get("more_body", False)
+            self._whole = b"".join(parts)
+        return self._whole
+
+    async def json(self) -> Any:  # noqa: ANN401 - what JSON is
+        """Return what the body says; raises ValueError or RecursionError where it is no JSON."""
+        if PARSED in self.scope:
+            return self.scope[PARSED]
+        return await super().json()
+
+
 class _UnsoundError(Exception):
     """What a JSON parser would let pass; the text says what."""
 
 
-def _unsound(body: bytes) -> MalformedJsonError | None:
-    """Tell why a body cannot be taken although Python's parser, which comes next, would.
+def _unsound(body: bytes, scope: Scope) -> MalformedJsonError | None:
+    """Tell why a body cannot be taken although Python's parser would; else keep what it says.
 
     Two parsers that read one body differently are how a check is passed with one value and the
     work done with another, so a name twice in an object is refused. NaN and Infinity are not JSON.
     """
     try:
-        json.loads(
-            body, object_pairs_hook=_once_each, parse_constant=_constant, parse_float=_finite
-        )
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        scope[PARSED] = _SOUND.decode(text)
     except _UnsoundError as error:
         return MalformedJsonError(str(error))
     except (ValueError, RecursionError):
@@ -143,6 +171,12 @@ def _finite(digits: str) -> float:
         msg = f"{digits[:40]} is too large a number."
         raise _UnsoundError(msg)
     return number
+
+
+# Made once: `json.loads` makes one for each body.
+_SOUND = json.JSONDecoder(
+    object_pairs_hook=_once_each, parse_constant=_constant, parse_float=_finite
+)
 
 
 def _is_json(media_type: bytes) -> bool:

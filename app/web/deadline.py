@@ -1,14 +1,13 @@
 """How long a request may take, until its answer begins; and what a stop makes of half-sent ones."""
 
 import asyncio
-import math
 import re
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import ClassVar
 
 import anyio
 import anyio.lowlevel
-from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError
@@ -57,6 +56,17 @@ class StoppingError(AppError):
     retryable: ClassVar[bool] = True
 
 
+@dataclass(eq=False, slots=True)
+class _Work:
+    """A request that has no answer yet, and the moment by which it needs one."""
+
+    scope: Scope
+    until: float
+    cut: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    is_reading: bool = False
+    is_late: bool = False
+
+
 class Deadline:
     """ASGI middleware: gives up a request whose answer has not begun in time.
 
@@ -69,82 +79,91 @@ class Deadline:
     def __init__(self, app: ASGIApp, timeout_s: float) -> None:
         self._app = app
         self._timeout_s = timeout_s
-        self._half_sent: set[anyio.CancelScope] = set()
-        self._looking = False
+        self._underway: dict[_Work, None] = {}
+        # One timer for all: one for each request costs more than all else that is done here.
+        self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application until the deadline, and answer in its place after it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        allowed_s = self._timeout_s + wait_s(scope)
-        work = anyio.CancelScope(deadline=anyio.current_time() + allowed_s)
+        clock = asyncio.get_running_loop().time
+        work = _Work(scope, clock() + self._timeout_s + wait_s(scope))
         started, whole = False, scope["method"] not in CHANGING
-        in_vain = False
 
         async def receiving() -> Message:
-            nonlocal whole, in_vain
+            nonlocal whole
             if whole:
                 return await receive()
-            self._wait_for(work, scope)
-            in_vain = True
-            try:
-                part = await receive()
-            finally:
-                self._half_sent.discard(work)
-            in_vain = False
+            work.is_reading = True
+            self._look_at(clock() + _LOOK_EVERY_S)
+            part = await receive()
+            work.is_reading = False
             whole = not part.get("more_body", False)
             return part
 
         async def sending(message: Message) -> None:
             nonlocal started
-            if not started and work.cancel_called:
-                # Given up already, so that what follows could be cut short: no half answers.
-                await anyio.lowlevel.checkpoint()
-            if message["type"] == "http.response.start":
-                started = True
-                work.deadline = math.inf
+            if not started:
+                if work.cut.cancel_called:
+                    # Given up already, so that what follows could be cut short: no half answers.
+                    await anyio.lowlevel.checkpoint()
+                if message["type"] == "http.response.start":
+                    started = True
+                    self._underway.pop(work, None)
             await send(message)
 
-        with work:
-            await self._app(scope, receiving, sending)
-        if work.cancelled_caught and not started:
-            late = anyio.current_time() >= work.deadline
-            refusal = self._given_up(scope, in_vain=in_vain, late=late)
-            await problem.respond(refusal, scope, receive, send)
+        self._underway[work] = None
+        self._look_at(work.until)
+        try:
+            with work.cut:
+                await self._app(scope, receiving, sending)
+        finally:
+            self._underway.pop(work, None)
+        if work.cut.cancelled_caught and not started:
+            await problem.respond(self._given_up(work), scope, receive, send)
 
-    def _given_up(self, scope: Scope, *, in_vain: bool, late: bool) -> AppError:
+    def _given_up(self, work: _Work) -> AppError:
         # Of a body that is not read to its end, the rest would be taken for the next request.
         closing = {"Connection": "close"}
-        if not late:
+        if not work.is_late:
             msg = "The rest of the body did not arrive before this process had to stop."
             return StoppingError(msg, headers={"Retry-After": "1", **closing})
-        if in_vain:
+        if work.is_reading:
             msg = f"The body was not there after {self._timeout_s:g} s."
             return BodyTimeoutError(msg, headers=closing)
         detail = f"There was no answer within {self._timeout_s:g} s. Try again in a moment."
-        if scope["method"] in CHANGING:
+        if work.scope["method"] in CHANGING:
             detail += (
                 " Whether the change was made is unknown: sent again with the same "
                 "Idempotency-Key, it is made once."
             )
         return DeadlineExceededError(detail, headers={"Retry-After": "1"})
 
-    def _wait_for(self, work: anyio.CancelScope, scope: Scope) -> None:
-        """Have work ended when the process stops while its body is on its way."""
-        self._half_sent.add(work)
-        if not self._looking:
-            self._looking = True
-            asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._look, scope["app"])
+    def _look_at(self, moment: float) -> None:
+        """Have somebody look after the requests at a moment of the loop's clock, or before."""
+        loop = asyncio.get_running_loop()
+        if self._timer is not None:
+            due = self._timer.when()
+            # One that should have run by now may be another loop's, which has ended.
+            if loop.time() - _LOOK_EVERY_S <= due <= moment:
+                return
+            self._timer.cancel()
+            moment = min(moment, due)
+        self._timer = loop.call_at(moment, self._look)
 
-    def _look(self, app: Starlette) -> None:
-        """End what is half sent once the process stops; one timer for all, while there are any."""
-        if app.state.runtime.draining:
-            for work in self._half_sent:
-                work.cancel()
-        self._looking = bool(self._half_sent)
-        if self._looking:
-            asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._look, app)
+    def _look(self) -> None:
+        """End what is late; and what is half sent, once the process stops."""
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        for work in list(self._underway):
+            work.is_late = work.until <= now
+            if work.is_late or (work.is_reading and work.scope["app"].state.runtime.draining):
+                del self._underway[work]
+                work.cut.cancel()
+        for work in self._underway:
+            self._look_at(now + _LOOK_EVERY_S if work.is_reading else work.until)
 
 
 def wait_s(scope: Scope) -> int:

@@ -2,44 +2,19 @@
 
 import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bus.errors import is_transient
 from app.errors import AppError, OverloadedError
-from app.web.problem import InternalError, UnavailableError, respond
+from app.web.problem import InternalError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
 
-class Failures:
-    """ASGI middleware: whatever no handler expected becomes a 503 or a bare 500, logged once."""
+def refusal_of(error: Exception, method: str) -> AppError:
+    """Return what the client may know of an error that no handler expected, logged here.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application; raise only when the reply was already under way."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except Exception as error:
-            refusal = _expected(error, scope["method"])
-            if started:
-                raise
-            await respond(refusal, scope, receive, send)
-
-
-def _expected(error: Exception, method: str) -> AppError:
-    """Log error, and choose what the client may know of it."""
+    A 503 when the same request can succeed in a moment, else a bare 500.
+    """
     if isinstance(error, AppError):
         return error
     if is_transient(error):

@@ -111,11 +111,29 @@ class InternalError(AppError):
     remedy: ClassVar[str] = "Report it with the correlation id; the server's log has the details."
 
 
+REFUSALS = (AppError, RequestValidationError, HTTPException)
+"""What a request can be refused with, by us or by the framework; anything else is a failure."""
+
+
 def install(app: FastAPI) -> None:
-    """Make app answer refusals as problem documents. `Failures` is added with the middleware."""
-    app.add_exception_handler(AppError, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    """Make app answer refusals as problem documents. Failures are `RequestContext`'s."""
+    for kind in REFUSALS:
+        app.add_exception_handler(kind, _answered)
+
+
+def answer(request: Request, error: Exception) -> Response:
+    """Return the answer to a request that was refused with error, one of `REFUSALS`."""
+    if isinstance(error, AppError):
+        return _render(error, request.scope)
+    if isinstance(error, RequestValidationError):
+        return _invalid(request, error)
+    if isinstance(error, HTTPException):
+        return _http(request, error)
+    raise error
+
+
+async def _answered(request: Request, error: Exception) -> Response:
+    return answer(request, error)
 
 
 async def respond(refusal: AppError, scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,15 +166,7 @@ def validation_failed(
     )
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    if not isinstance(error, AppError):  # the hook's signature is wider than its use
-        raise error
-    return _render(error, request.scope)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        raise error
+def _invalid(request: Request, error: RequestValidationError) -> Response:
     found: Sequence[Mapping[str, Any]] = error.errors()
     for one in found:
         if one["type"] == "json_invalid":
@@ -171,10 +181,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return _render(validation_failed(problems, of=len(found)), request.scope)
 
 
-async def _http(request: Request, error: Exception) -> Response:
+def _http(request: Request, error: HTTPException) -> Response:
     """Render what the framework refuses; one raised from an AppError stands for that AppError."""
-    if not isinstance(error, HTTPException):
-        raise error
     cause = error.__cause__
     if isinstance(cause, AppError):
         return _render(cause, request.scope)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from time import monotonic
 from typing import ClassVar
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from app.errors import AppError
 from app.web.principal import Principal
@@ -75,34 +75,15 @@ class Buckets:
         return headers
 
 
-class RateLimit:
-    """ASGI middleware: holds the buckets, and puts what `spend` returned on the answer."""
-
-    def __init__(self, app: ASGIApp, per_minute: int | None) -> None:
-        self._app = app
-        self._buckets = Buckets(per_minute)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application; who asks is found out, and charged, in there."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        state = scope.setdefault("state", {})
-        state["buckets"] = self._buckets
-
-        async def marked(message: Message) -> None:
-            told: dict[str, str] | None = state.get("rate_headers")
-            if told and message["type"] == "http.response.start":
-                added = [(name.lower().encode(), value.encode()) for name, value in told.items()]
-                message = {**message, "headers": [*message.get("headers", ()), *added]}
-            await send(message)
-
-        await self._app(scope, receive, marked)
-
-
 def spend(scope: Scope, who: Principal) -> None:
     """Charge who for the request of scope, once; raises RateLimitedError."""
     state = scope["state"]
     if "rate_headers" not in state:
         state["rate_headers"] = None  # a refusal brings its own
         state["rate_headers"] = state["buckets"].spend(who)
+
+
+def told(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the headers of the answer that tell whoever was charged what is left."""
+    headers: dict[str, str] = scope["state"].get("rate_headers") or {}
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -1,12 +1,24 @@
 """Money on the wire: exact, both ways, in every currency."""
 
+from dataclasses import fields
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import Currency
 from pydantic import ValidationError
 
+from app.modules.orders.models.life import ConfirmMode, FulfillmentStatus, OrderStatus
 from app.modules.orders.models.money import LARGEST, exponent
+from app.modules.orders.models.order import (
+    ListedOrder,
+    OrderHead,
+    PlacedFulfillment,
+    PlacedLine,
+    PlacedOrder,
+)
+from app.modules.orders.schemas.orders import OrderSummary, OrderView
 from app.modules.orders.schemas.products import Money
 
 CURRENCIES = sorted(one.value for one in Currency if exponent(one.value) is not None)
@@ -83,3 +95,51 @@ def test_what_is_not_an_exact_amount_is_refused(amount: object, currency: str, c
 
 def test_the_largest_amount_is_what_the_database_keeps() -> None:
     assert Money(amount="92233720368547758.07", currency="GBP").minor == LARGEST
+
+
+LATER = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+ORDER = PlacedOrder(
+    id="ord_1",
+    reference="WEB-1001",
+    customer_id="c-1",
+    status=OrderStatus.RESERVED,
+    currency="JPY",
+    total_minor=1250,
+    confirm=ConfirmMode.MANUAL,
+    hold_s=900,
+    reserved_at=LATER,
+    expires_at=LATER,
+    cancel_reason="no more",
+    version=3,
+    created_at=LATER,
+    updated_at=LATER,
+    lines=(
+        PlacedLine(sku="MUG", title="Mug", quantity=2, unit_price_minor=425, fulfilling=1),
+        PlacedLine(sku="CUP", title="Cup", quantity=1, unit_price_minor=400, available=0),
+    ),
+    fulfillments=(
+        PlacedFulfillment(
+            id="ful_1",
+            order_id="ord_1",
+            status=FulfillmentStatus.REQUESTED,
+            tracking=None,
+            lines={"MUG": 1},
+            created_at=LATER,
+            updated_at=LATER,
+        ),
+    ),
+)
+LISTED = ListedOrder(
+    **{part.name: getattr(ORDER, part.name) for part in fields(OrderHead)},
+    open_units=1,
+    moving_units=0,
+)
+
+
+@pytest.mark.parametrize("view", [OrderView.of(ORDER), OrderSummary.of(LISTED)])
+def test_what_is_shown_unchecked_would_pass_every_check(view: OrderView | OrderSummary) -> None:
+    checked = type(view).model_validate(view.model_dump())
+
+    assert checked == view
+    assert checked.model_fields_set == view.model_fields_set == set(type(view).model_fields)
+    assert checked.model_dump_json() == view.model_dump_json()

@@ -12,7 +12,6 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, s
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
-from starlette.middleware import Middleware
 
 from app.bus.event import current_context
 from app.bus.stream import Stream
@@ -23,17 +22,13 @@ from app.db import Database
 from app.errors import AppError
 from app.settings import Settings
 from app.web import docs, feed, health, openapi, problem, problems_page
-from app.web.auth import Gate, Who, principal, require
-from app.web.body import BodyLimit
-from app.web.context import Head, RequestContext
-from app.web.deadline import Deadline
-from app.web.failures import Failures
+from app.web.auth import Who, principal, require
+from app.web.edge import edge
 from app.web.fields import Page, Quantity, Reference, Sku, Text, Wire
 from app.web.idempotency import KEYED, Reply, once
 from app.web.limits import known_parameters
 from app.web.overload import not_overloaded
 from app.web.paging import PagingDep
-from app.web.rate import RateLimit
 from app.web.state import DatabaseDep, SettingsDep
 
 # Metadata of its own: our migrations know nothing of it.
@@ -195,15 +190,7 @@ def build(process: Process) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=openapi.operation_id,
-        middleware=[
-            Middleware(RequestContext),
-            Middleware(Failures),
-            Middleware(Head),
-            Middleware(Deadline, timeout_s=process.settings.request_timeout_s),
-            Middleware(RateLimit, per_minute=process.settings.rate_limit),
-            Middleware(Gate, key=process.settings.key),
-            Middleware(BodyLimit, most_bytes=process.settings.body_limit_bytes),
-        ],
+        middleware=edge(process.settings),
     )
     app.state.runtime = process
     problem.install(app)

@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 
 import anyio
@@ -165,6 +166,23 @@ async def test_what_a_client_wants_to_wait_is_added(client: httpx2.AsyncClient) 
 )
 def test_the_wait_is_read_from_prefer(header: bytes, seconds: int) -> None:
     assert wait_s({"headers": [(b"prefer", header)]}) == seconds
+
+
+async def test_one_who_may_wait_longer_does_not_keep_another_waiting(
+    client: httpx2.AsyncClient,
+) -> None:
+    with anyio.fail_after(15):
+        async with anyio.create_task_group() as group:
+            longer = {"prefer": "wait=30"}
+            group.start_soon(
+                partial(client.post, "/v1/slow", json={"before_s": 30}, headers=longer)
+            )
+            await anyio.sleep(0.1)
+            for _ in range(2):
+                given_up = await post(client, "k", before_s=5)
+
+                assert problem_of(given_up)["code"] == "deadline_exceeded"
+            group.cancel_scope.cancel()
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from app.modules.orders.models.order import (
 )
 from app.modules.orders.schemas.fulfillments import FulfillmentView
 from app.modules.orders.schemas.products import MOMENT, Money, example
-from app.web.fields import Name, Quantity, Reference, Sku, Wire
+from app.web.fields import Name, Quantity, Reference, Sku, Wire, trusted
 from app.web.problem import Problem
 
 MOST_LINES = 1000
@@ -136,7 +136,8 @@ class LineView(BaseModel):
     @classmethod
     def of(cls, line: PlacedLine, currency: str) -> Self:
         """Show a line of an order in this currency."""
-        return cls(
+        return trusted(
+            cls,
             sku=line.sku,
             title=line.title,
             quantity=line.quantity,
@@ -204,7 +205,7 @@ class OrderSummary(_OrderHead):
     @classmethod
     def of(cls, order: ListedOrder) -> Self:
         """Show an order of a list."""
-        return cls(**_head(order))
+        return trusted(cls, **_head(order))
 
 
 class OrderView(_OrderHead):
@@ -238,7 +239,8 @@ class OrderView(_OrderHead):
     @classmethod
     def of(cls, order: PlacedOrder) -> Self:
         """Show an order."""
-        return cls(
+        return trusted(
+            cls,
             **_head(order),
             lines=[LineView.of(line, order.currency) for line in order.lines],
             shortages=[

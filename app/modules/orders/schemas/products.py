@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from app.modules.orders.models.money import LARGEST, decimal, exponent
 from app.modules.orders.models.tables import Product
-from app.web.fields import Sku, Text, Wire
+from app.web.fields import Sku, Text, Wire, trusted
 
 _AMOUNT = re.compile(r"(?P<whole>[0-9]{1,19})(\.(?P<part>[0-9]{1,4}))?")
 
@@ -83,7 +83,7 @@ class Money(Wire):
     def of(minor: int, currency: str) -> "Money":
         """Write an amount of smallest units with all the decimals its currency has."""
         # Not validated again: the database holds nothing that was not.
-        return Money.model_construct(amount=decimal(minor, currency), currency=currency)
+        return trusted(Money, amount=decimal(minor, currency), currency=currency)
 
 
 class ProductValues(Wire):

@@ -1,0 +1,62 @@
+"""A line of the log for machines is one JSON text, whatever it holds."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import structlog
+
+from app.settings import Settings
+from app.telemetry import configure_logging
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Have what is logged written here, as JSON, until the test ends."""
+    kept, handlers = structlog.get_config(), logging.root.handlers[:]
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    configure_logging(Settings.model_validate({"log_format": "json"}))
+    yield stream
+    structlog.configure(**kept)
+    logging.root.handlers[:] = handlers
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("plain", "plain"),
+        ("Bär\u2028\x85\n", "Bär\u2028\x85\n"),
+        ("lone \ud800", "lone \ud800"),
+        (b"\xff", r"b'\xff'"),
+        (2**70, 2**70),
+        (None, None),
+        ([1, {"a": 1.5}], [1, {"a": 1.5}]),
+        (ValueError("no"), "ValueError('no')"),
+    ],
+)
+def test_a_line_is_one_json_text(written: io.StringIO, value: object, shown: object) -> None:
+    structlog.get_logger().info("said", value=value)
+
+    text = written.getvalue()
+    assert text.isascii()
+    assert text.count("\n") == 1
+    line = json.loads(text)
+    assert (line["event"], line["level"], line["value"]) == ("said", "info", shown)
+
+
+@pytest.mark.parametrize(
+    "value", [datetime(2026, 3, 1, tzinfo=UTC), UUID(int=7), Path("ä"), {1, 2}, object()]
+)
+def test_what_json_has_no_form_for_is_written_all_the_same(
+    written: io.StringIO, value: object
+) -> None:
+    structlog.get_logger().info("said", value=value)
+
+    assert "value" in json.loads(written.getvalue())
