@@ -162,7 +162,11 @@ _NEWS = """
      WHERE outbox.subject = orders.id AND outbox.type = 'orders.order_' || orders.status || '.v1'
 """
 # Inventory hears of it a moment later. What it heard of may be forgotten by now.
-_HEARD = f"EXISTS ({_NEWS} AND inbox.event_id IS NOT NULL)"
+_HOLD_CONFIRMED = """
+    EXISTS (SELECT 1 FROM outbox JOIN inbox ON inbox.event_id = outbox.event_id
+                                           AND inbox.subscriber = 'inventory'
+             WHERE outbox.subject = orders.id AND outbox.type = 'orders.hold_confirmed.v1')
+"""
 _ON_ITS_WAY = f"""
     EXISTS ({_NEWS} AND inbox.event_id IS NULL AND NOT EXISTS (
         SELECT 1 FROM delivery WHERE delivery.event_id = outbox.event_id
@@ -194,7 +198,8 @@ BETWEEN = (
         f"""
         SELECT orders.id
           FROM orders JOIN reservations ON reservations.order_id = orders.id
-         WHERE orders.status = 'confirmed' AND reservations.state = 'held' AND {_HEARD}
+         WHERE orders.status = 'confirmed' AND reservations.state = 'held'
+           AND (orders.confirm = 'auto' OR {_HOLD_CONFIRMED})
         """,  # noqa: S608 - our own text
     ),
     Invariant(
@@ -235,8 +240,9 @@ BETWEEN = (
          WHERE type IN ('orders.order_created.v1', 'orders.order_reserved.v1',
                         'orders.order_confirmed.v1', 'orders.order_rejected.v1',
                         'orders.order_cancelled.v1', 'orders.order_expired.v1',
-                        'orders.order_fulfilled.v1', 'inventory.stock_reserved.v1',
-                        'inventory.stock_rejected.v1', 'inventory.stock_released.v1')
+                        'orders.order_fulfilled.v1', 'orders.hold_confirmed.v1',
+                        'inventory.stock_reserved.v1', 'inventory.stock_rejected.v1',
+                        'inventory.stock_released.v1')
          GROUP BY type, subject HAVING COUNT(*) > 1
         """,
     ),

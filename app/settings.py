@@ -86,12 +86,14 @@ class Settings(BaseSettings):
         "console", description="console for people, json for machines."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level that is logged: debug, info, warning or error."
+        "info",
+        description="Least level that is logged: debug, info, warning or error. "
+        "debug tells of every event that was handled; info of those that failed.",
     )
     database_pool: int = Field(
         10, ge=2, le=200, description="Connections to PostgreSQL per process."
     )
-    batch: int = Field(100, ge=1, le=1000, description="Most events a subscriber takes at once.")
+    batch: int = Field(500, ge=1, le=1000, description="Most events a subscriber takes at once.")
     claim_idle_s: float = Field(
         30.0,
         ge=0.05,

@@ -44,7 +44,7 @@ class ConsumerPolicy:
     goes well.
     """
 
-    batch: int = 100
+    batch: int = 500
     block_s: float = 1.0
     claim_idle_s: float = 30.0
     reclaim_every_s: float = 1.5

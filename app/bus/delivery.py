@@ -229,7 +229,7 @@ async def held_back(
 ) -> set[UUID]:
     """Return which of these events have a row, and so are not the stream's to deliver."""
     found = await _held_back.run(session, {"event_id": list(event_ids)}, the_subscriber=subscriber)
-    return set(found.scalars())
+    return set(found.scalars().all())
 
 
 @prepared(event_id=Uuid())

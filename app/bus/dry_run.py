@@ -17,10 +17,10 @@ from app.bus.dead_letters import given_up
 from app.bus.errors import HandlerError, is_transient
 from app.bus.event import Envelope, Event
 from app.bus.mend import mend
+from app.bus.outbox import OVERHEARD
 from app.bus.redrive import current, kind_here
 from app.bus.sql import Transactions
 from app.bus.subscriber import Handler, Subscriber
-from app.bus.tables import outbox
 from app.bus.timeouts import Timeouts
 
 _TIMEOUTS = Timeouts()
@@ -70,6 +70,7 @@ async def dry_run(  # noqa: PLR0913 - which delivery, with what, within which ti
             envelope = current(found)
             if data is not None:
                 envelope = mend(envelope, kind, data)
+            said = session.info[OVERHEARD] = list[str]()
             with _watching((await session.connection()).sync_connection, told):
                 try:
                     given = envelope.open(kind)
@@ -79,6 +80,7 @@ async def dry_run(  # noqa: PLR0913 - which delivery, with what, within which ti
                         raise
                     cause = error.__cause__ if isinstance(error, HandlerError) else error
                     told.error_type, told.error = type(cause).__name__, str(cause)
+            told.events = [Envelope.model_validate_json(text) for text in said]
             raise _Undone
     return told
 
@@ -113,9 +115,6 @@ def _watching(connection: Connection | None, told: DryRun) -> Iterator[None]:
             # Neither driver counts all: the one not what it returned, the other no executemany.
             number = len(parameters) if executemany else _changes(connection)
         told.rows[changed] += number
-        if changed == (outbox.name, "inserted"):
-            sealed = [one.get("envelope") for one in context.compiled_parameters]
-            told.events += [Envelope.model_validate_json(text) for text in sealed if text]
 
     event.listen(connection, "after_cursor_execute", after)
     try:

@@ -1,16 +1,16 @@
 """Events, and the CloudEvents 1.0 envelope they travel in."""
 
+import random
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 import uuid_utils.compat
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 
 _TYPE = re.compile(r"(?P<context>[a-z][a-z0-9_]*)\.[a-z][a-z0-9_]*\.v[1-9][0-9]*")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
@@ -31,12 +31,17 @@ def child_traceparent(parent: str | None) -> str:
     A missing or malformed parent starts a new sampled trace, as the W3C recommendation asks.
     """
     known = _TRACEPARENT.fullmatch(parent or "")
-    trace_id, flags = known.groups() if known else (secrets.token_hex(16), "01")
-    return f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"
+    trace_id, flags = known.groups() if known else (_random_hex(128), "01")
+    return f"00-{trace_id}-{_random_hex(64)}-{flags}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+def _random_hex(bits: int) -> str:
+    """Return bits that tell traces apart and keep no secret: the system's own cost ten times it."""
+    drawn = random.getrandbits(bits) or 1
+    return f"{drawn:0{bits // 4}x}"
+
+
+class Context(NamedTuple):
     """What work belongs to: one correlation for the whole chain, one cause, one trace."""
 
     correlation_id: str
@@ -77,7 +82,9 @@ class Event(BaseModel):
     id: UUID = Field(default_factory=new_id)
     time: AwareDatetime = Field(default_factory=_utc_now)
 
-    _work: Context | None = PrivateAttr(default=None)
+    # What this event belongs to; an instance has its own in its __dict__. As pydantic's own private
+    # attribute it would cost each event as much as all of its fields together.
+    _work: ClassVar[Context | None] = None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's hook
@@ -113,7 +120,7 @@ class Event(BaseModel):
 
     def within(self, work: Context) -> Self:
         """Record the work this event belongs to, in place of the current one."""
-        self._work = work
+        self.__dict__["_work"] = work
         return self
 
     def consequence(self) -> Context:
@@ -161,20 +168,8 @@ class Envelope(BaseModel):
 
     @classmethod
     def seal(cls, event: Event) -> Self:
-        """Wrap event for its journey, in the context it was given or else the current one."""
-        work = event._work or current_context.get()  # noqa: SLF001 - the envelope is the event's other half
-        return cls(
-            id=event.id,
-            source=f"/{event.context}",
-            type=event.type,
-            subject=event.subject,
-            time=event.time,
-            partitionkey=event.subject,
-            correlationid=work.correlation_id if work else str(event.id),
-            causationid=work.causation_id if work else None,
-            traceparent=work.traceparent if work else child_traceparent(None),
-            data=event.model_dump(mode="json", exclude={"id", "time"}),
-        )
+        """Return the envelope of an event as whoever receives it reads it."""
+        return cls.model_validate_json(seal(event).text)
 
     def consequence(self) -> Context:
         """Return the context of work done because of the event inside, which stays closed."""
@@ -188,13 +183,54 @@ class Envelope(BaseModel):
         """Return the event inside, as kind; raises ValidationError when it does not fit."""
         data = self.data if self.type == kind.type else kind.upcasts[self.type](dict(self.data))
         event = kind.model_validate({**data, "id": self.id, "time": self.time})
-        event._work = Context(  # noqa: SLF001 - the envelope is the event's other half
-            correlation_id=self.correlationid,
-            causation_id=self.causationid,
-            traceparent=self.traceparent,
+        return event.within(
+            Context(
+                correlation_id=self.correlationid,
+                causation_id=self.causationid,
+                traceparent=self.traceparent,
+            )
         )
-        return event
 
     def to_json(self) -> str:
         """Return the text for the outbox and the stream, unset attributes left out."""
         return self.model_dump_json(exclude_none=True)
+
+
+class Sealed(NamedTuple):
+    """An event ready to travel: the text of its envelope, and the correlation that is in it."""
+
+    correlation_id: str
+    text: str
+
+
+def seal(event: Event) -> Sealed:
+    """Wrap event for its journey, in the context it was given or else the current one.
+
+    What comes out is an `Envelope`, written without being one first: what an event is made of was
+    checked when it was made.
+    """
+    work = event._work or current_context.get()  # noqa: SLF001 - the envelope is the event's other half
+    correlation_id = str(event.id) if work is None else work.correlation_id
+    subject = event.subject
+    attributes: dict[str, object] = {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": f"/{event.context}",
+        "type": event.type,
+        "subject": subject,
+        "time": event.time,
+        "datacontenttype": "application/json",
+        "partitionkey": subject,
+        "correlationid": correlation_id,
+    }
+    if work is not None and work.causation_id is not None:
+        attributes["causationid"] = work.causation_id
+    traceparent = child_traceparent(None) if work is None else work.traceparent
+    if traceparent is not None:
+        attributes["traceparent"] = traceparent
+    attributes["data"] = event
+    text = to_json(attributes, exclude=_BESIDE_THE_DATA, inf_nan_mode="null")
+    return Sealed(correlation_id, text.decode())
+
+
+_BESIDE_THE_DATA: Any = {"data": {"id", "time"}}

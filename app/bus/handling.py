@@ -4,8 +4,10 @@ Whether they came from the stream or from a due row, every delivery given here e
 effects are committed with its inbox row, or its delivery row says what is to happen.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import groupby
 from random import Random
@@ -135,9 +137,8 @@ class Handling:
         culprits: set[UUID] = set()
         async with self._database.write() as session:
             runnable = await source.claim(session, _attempts(deliveries))
-            fresh = _first_copies(deliveries, runnable)
-            by_id = {given.event.id: given for given in fresh}
-            for handler, batch in groupby(fresh, key=lambda given: given.handler):
+            by_id = _first_copies(deliveries, runnable)
+            for handler, batch in groupby(by_id.values(), key=lambda given: given.handler):
                 ran = await run(handler, list(batch), session)
                 culprits |= ran.culprits
                 for failure in ran.returned:
@@ -145,12 +146,16 @@ class Handling:
             if culprits:
                 await source.give_back(session, culprits)
             await source.settle(session, failed)
-        for given in deliveries:
-            self._transient.pop(given.event.id, None)
-        for given in fresh:
-            if given.event.id not in culprits:
+        if self._transient:
+            for given in deliveries:
+                self._transient.pop(given.event.id, None)
+        # A line for each event costs as much as handling it: one who asks for debug gets them.
+        all_told = log.is_enabled_for(logging.DEBUG)
+        for event_id, given in by_id.items():
+            if event_id not in culprits:
                 self._note(failed=False)
-                self._log(given.event, given.handler, failed.get(given.event.id))
+                if all_told or event_id in failed:
+                    self._log(given.event, given.handler, failed.get(event_id))
         return _Settled(
             len(failed), [by_id[event_id] for event_id in by_id if event_id in culprits]
         )
@@ -238,7 +243,7 @@ class Handling:
         if verdict is not None:
             self._log_failure(verdict, handler=handler.name, exc_info=error, **event.log_fields)
             return
-        log.info(
+        log.debug(
             "event handled", subscriber=self._subscriber.name, type=event.type, **event.log_fields
         )
 
@@ -260,14 +265,14 @@ def _attempts(deliveries: Iterable[Delivery]) -> dict[UUID, int]:
     return {given.event.id: given.attempts for given in deliveries}
 
 
-def _first_copies(deliveries: Sequence[Delivery], runnable: set[UUID]) -> list[Delivery]:
+def _first_copies(
+    deliveries: Sequence[Delivery], runnable: AbstractSet[UUID]
+) -> dict[UUID, Delivery]:
     """Return one delivery per runnable event: the relay may have sent the same one twice."""
-    left = set(runnable)
-    first: list[Delivery] = []
+    first: dict[UUID, Delivery] = {}
     for given in deliveries:
-        if given.event.id in left:
-            left.remove(given.event.id)
-            first.append(given)
+        if given.event.id in runnable:
+            first.setdefault(given.event.id, given)
     return first
 
 

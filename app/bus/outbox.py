@@ -1,29 +1,42 @@
 """The outbox: events wait in the database until the relay has put them on the stream."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from typing import NamedTuple
 
-from sqlalchemy import BigInteger, String, Uuid, func, insert, select, union_all, update
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    FromClause,
+    String,
+    Text,
+    Uuid,
+    bindparam,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.errors import NotAWriteError, NoTransactionError
-from app.bus.event import Envelope, Event
-from app.bus.sql import now, rows
+from app.bus.event import Event, seal
+from app.bus.sql import now, prepared
 from app.bus.tables import log_head, outbox
 
 PUBLISHED = "orderly_published"
 READ_ONLY = "orderly_read_only"
+OVERHEARD = "orderly_overheard"
+"""Names a list in a session's info that gets the text of every envelope it publishes."""
 
 # One relay at a time per database; the number only has to differ from other advisory locks.
 _RELAY_LOCK = 0x0EDE_0001
 
 
-@dataclass(frozen=True, slots=True)
-class Unpublished:
+class Unpublished(NamedTuple):
     """An outbox row on its way to the stream."""
 
-    event_id: UUID
+    position: int
     context: str
     envelope: str
 
@@ -45,22 +58,34 @@ async def publish(session: AsyncSession, *events: Event) -> None:
     if not events:
         return
     await session.flush()
-    envelopes = [Envelope.seal(event) for event in events]
-    await session.execute(
-        insert(outbox),
-        [
-            {
-                "event_id": envelope.id,
-                "type": envelope.type,
-                "context": event.context,
-                "subject": envelope.subject,
-                "correlation_id": envelope.correlationid,
-                "envelope": envelope.to_json(),
-            }
-            for event, envelope in zip(events, envelopes, strict=True)
-        ],
-    )
+    sealed = [seal(event) for event in events]
+    columns: dict[str, Sequence[object]] = {
+        "event_id": [event.id for event in events],
+        "type": [event.type for event in events],
+        "context": [event.context for event in events],
+        "subject": [event.subject for event in events],
+        "correlation_id": [each.correlation_id for each in sealed],
+        "envelope": [each.text for each in sealed],
+    }
+    await _insert.run(session, columns)
     session.info[PUBLISHED] = True
+    if OVERHEARD in session.info:
+        session.info[OVERHEARD] += columns["envelope"]
+
+
+# Positions follow the order of the rows given.
+@prepared(
+    alike=["type", "context"],
+    event_id=Uuid(),
+    type=String(),
+    context=String(),
+    subject=String(),
+    correlation_id=String(),
+    envelope=Text(),
+)
+def _insert(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return insert(outbox).from_select(given.c.keys(), select(given))
 
 
 async def hold_relay_lock(session: AsyncSession) -> bool:
@@ -81,17 +106,24 @@ async def unpublished(
     Never a cursor over positions: a lower one can commit after a higher one, and a cursor would
     step over it for ever. The rows of paused contexts are not gone through, however many wait.
     """
-    columns = (outbox.c.event_id, outbox.c.context, outbox.c.envelope, outbox.c.position)
-    unsent = select(*columns).where(outbox.c.published_at.is_(None))
-    oldest = unsent.order_by(outbox.c.position).limit(limit)
     if not paused:
-        return [Unpublished(*row[:3]) for row in await session.execute(oldest)]
+        page = await session.execute(_OLDEST, {"most": limit})
+        return [Unpublished(*row) for row in page.all()]
     contexts = [each for each in await _waiting_contexts(session) if each not in paused]
     if not contexts:
         return []
-    pages = (select(oldest.where(outbox.c.context == each).subquery()) for each in contexts)
-    page = await session.execute(union_all(*pages).order_by("position").limit(limit))
-    return [Unpublished(*row[:3]) for row in page]
+    pages = (select(_OLDEST.where(outbox.c.context == each).subquery()) for each in contexts)
+    merged = union_all(*pages).order_by("position").limit(bindparam("most"))
+    page = await session.execute(merged, {"most": limit})
+    return [Unpublished(*row) for row in page.all()]
+
+
+_OLDEST = (
+    select(outbox.c.position, outbox.c.context, outbox.c.envelope)
+    .where(outbox.c.published_at.is_(None))
+    .order_by(outbox.c.position)
+    .limit(bindparam("most"))
+)
 
 
 async def _waiting_contexts(session: AsyncSession) -> list[str]:
@@ -112,21 +144,29 @@ async def mark_published(
     Under the relay lock places follow the order of first publication without a gap, which makes
     `log_position` the one safe cursor over history.
     """
-    last = await session.scalar(
-        update(log_head)
-        .values(position=log_head.c.position + len(page))
-        .returning(log_head.c.position)
-    )
+    last = await session.scalar(_MOVE_HEAD, {"by": len(page)})
     first = int(last or 0) - len(page) + 1
-    sent = rows(
-        session,
-        event_id=(Uuid(), [row.event_id for row in page]),
-        stream_id=(String(40), stream_ids),
-        log_position=(BigInteger(), range(first, first + len(page))),
-    )
-    await session.execute(
+    columns: dict[str, Sequence[object]] = {
+        "position": [row.position for row in page],
+        "stream_id": stream_ids,
+        "log_position": range(first, first + len(page)),
+    }
+    await _mark.run(session, columns)
+
+
+_MOVE_HEAD = (
+    update(log_head)
+    .values(position=log_head.c.position + bindparam("by"))
+    .returning(log_head.c.position)
+)
+
+
+@prepared(position=BigInteger(), stream_id=String(40), log_position=BigInteger())
+def _mark(session: AsyncSession, sent: FromClause) -> Executable:
+    del session
+    return (
         update(outbox)
-        .where(outbox.c.event_id == sent.c.event_id)
+        .where(outbox.c.position == sent.c.position)
         .values(published_at=now(), stream_id=sent.c.stream_id, log_position=sent.c.log_position)
     )
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from app.bus import outbox, scripts
+from app.bus import outbox
+from app.bus.backlog import Backlog
 from app.bus.errors import StreamError, is_transient
 from app.bus.sql import Transactions
 from app.bus.stream import Stream
@@ -42,6 +43,7 @@ class Relay:
         self._wake_up = wake_up
         self._policy = policy or RelayPolicy()
         self._room = room
+        self.backlog = Backlog()
 
     async def run(self, pulse: Pulse) -> None:
         """Publish until told to stop."""
@@ -55,7 +57,8 @@ class Relay:
                 await pulse.wait_out(error)
                 continue
             pulse.beat()
-            if sent == self._policy.page:
+            self.backlog.waiting = sent == self._policy.page
+            if self.backlog.waiting:
                 continue
             poll_s = self._policy.busy_poll_s if sent else min(poll_s * 2, self._policy.idle_poll_s)
             with pulse.interruptible():
@@ -84,11 +87,10 @@ class Relay:
         return len(page)
 
     async def _append(self, page: list[outbox.Unpublished]) -> list[str]:
+        appended = await self._stream.append([(row.context, row.envelope) for row in page])
         if self._room is not None:
-            # Measured before, since nothing may come between an append and its mark.
-            contexts = sorted({row.context for row in page})
-            self._room.measured(await scripts.lengths(self._stream, contexts))
-        return await self._stream.append([(row.context, row.envelope) for row in page])
+            self._room.measured(appended.lengths)
+        return appended.ids
 
     def _paused(self) -> frozenset[str]:
         return self._room.full if self._room is not None else frozenset()

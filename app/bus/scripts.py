@@ -63,7 +63,10 @@ _TRIM = (
 local key, cap, unread = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 local kind = redis.call('TYPE', key).ok
 if #ARGV == 2 then
-  if kind == 'stream' then redis.call('XTRIM', key, 'MAXLEN', '~', unread) end
+  if kind == 'stream' then
+    -- Below the cap, or it would be full for ever: nobody else makes room in it.
+    redis.call('XTRIM', key, 'MAXLEN', '=', math.min(unread, math.floor(cap / 2)))
+  end
   return {kind == 'stream' and redis.call('XLEN', key) or 0, ''}
 end
 local found, missing, floors = kind == 'stream' and groups(key) or {}, {}, {}
@@ -99,12 +102,6 @@ return {redis.call('XLEN', key), floors[1][1]}
 )
 
 # A key of another type is for the append to complain of.
-_LENGTH = """
-local length = redis.pcall('XLEN', KEYS[1])
-return type(length) == 'number' and length or 0
-"""
-
-
 # An entry may be claimed once it was idle for long enough, so the consumer that leaves says it
 # was. The count of deliveries stays: this was none. A consumer without entries is forgotten.
 _HAND_BACK = """
@@ -204,11 +201,6 @@ async def trim(
     """
     length, passed, *missing = await stream.run_script(_TRIM, context, cap, unread, *groups)
     return Trimmed(length, passed or None, missing)
-
-
-async def lengths(stream: Stream, contexts: Sequence[str]) -> dict[str, int]:
-    """Return how many entries each context's stream holds."""
-    return {context: await stream.run_script(_LENGTH, context) for context in contexts}
 
 
 async def hand_back(

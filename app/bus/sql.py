@@ -1,11 +1,11 @@
 """The few places where SQLite and PostgreSQL differ, each behind one name."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from pydantic_core import to_json
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
@@ -32,6 +32,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
+
+from app.bus import arrays
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -68,7 +70,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the hook's signature
         """Put the zone back that SQLite dropped."""
-        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC)
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
@@ -174,10 +176,10 @@ def rows(session: AsyncSession, **columns: tuple[TypeEngine[Any], Sequence[Any]]
     dialect = dialect_of(session)
     types = {name: type_ for name, (type_, _) in columns.items()}
     if dialect.name == "postgresql":
-        arrays = [
+        given = [
             bindparam(None, list(values), type_=ARRAY(type_)) for type_, values in columns.values()
         ]
-        return _unnested(arrays, types)
+        return _unnested(given, types)
     table = _json_rows(dialect, list(columns.values()))
     return _extracted(bindparam(None, table, type_=String()), types)
 
@@ -188,61 +190,81 @@ class Prepared:
     Building a statement takes as long as its work on a hundred rows. build gets a session and the
     table, whose columns are the keywords with their SQL types; what else changes from run to run
     is a `bindparam` in it.
+
+    Columns named in alike tend to hold one value in every row: then that travels once, because
+    each element of an array costs. At least one column is not alike.
     """
 
     def __init__(
-        self, build: Callable[[AsyncSession, FromClause], Executable], **types: TypeEngine[Any]
+        self,
+        build: Callable[[AsyncSession, FromClause], Executable],
+        alike: Collection[str] = (),
+        **types: TypeEngine[Any],
     ) -> None:
         self._build = build
+        self._alike = alike
         self._types = types
-        self._statements: dict[str, Executable] = {}
+        self._statements: dict[tuple[str, ...], Executable] = {}
 
     async def run(
         self, session: AsyncSession, columns: Mapping[str, Sequence[Any]], **parameters: object
     ) -> Result[*tuple[Any, ...]]:
         """Run it on these columns, all of one length."""
         dialect = dialect_of(session)
-        statement = self._statements.get(dialect.name)
+        same = tuple(name for name in self._alike if _one_value(columns[name]))
+        statement = self._statements.get((dialect.name, *same))
         if statement is None:
-            statement = self._build(session, self._table(dialect))
-            self._statements[dialect.name] = statement
-        return await session.execute(statement, self._values(dialect, columns) | parameters)
+            statement = self._build(session, self._table(dialect, same))
+            self._statements[dialect.name, *same] = statement
+        given = {name: type_ for name, type_ in self._types.items() if name not in same}
+        values = _values(dialect, given, columns)
+        once = {f"given_{name}": columns[name][0] for name in same}
+        return await session.execute(statement, values | once | parameters)
 
-    def _table(self, dialect: Dialect) -> FromClause:
+    def _table(self, dialect: Dialect, same: Collection[str]) -> FromClause:
+        types = {name: type_ for name, type_ in self._types.items() if name not in same}
         if dialect.name == "postgresql":
-            arrays = [
-                bindparam(f"given_{name}", type_=ARRAY(type_))
-                for name, type_ in self._types.items()
-            ]
-            return _unnested(arrays, self._types)
-        return _extracted(bindparam("given", type_=String()), self._types)
+            columns = [arrays.parameter(f"given_{name}", type_) for name, type_ in types.items()]
+            given = _unnested(columns, types)
+        else:
+            given = _extracted(bindparam("given", type_=String()), types)
+        if not same:
+            return given
+        once = (bindparam(f"given_{name}", type_=self._types[name]).label(name) for name in same)
+        return select(given, *once).subquery()
 
-    def _values(self, dialect: Dialect, columns: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
-        if dialect.name == "postgresql":
-            return {f"given_{name}": list(columns[name]) for name in self._types}
+
+def _one_value(values: Sequence[Any]) -> bool:
+    return bool(values) and values.count(values[0]) == len(values)
+
+
+def _values(
+    dialect: Dialect, types: Mapping[str, TypeEngine[Any]], columns: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
+    if dialect.name == "postgresql":
         return {
-            "given": _json_rows(
-                dialect, [(type_, columns[name]) for name, type_ in self._types.items()]
-            )
+            f"given_{name}": arrays.value(type_, columns[name]) for name, type_ in types.items()
         }
+    return {"given": _json_rows(dialect, [(type_, columns[name]) for name, type_ in types.items()])}
 
 
 def prepared(
+    alike: Collection[str] = (),
     **types: TypeEngine[Any],
 ) -> Callable[[Callable[[AsyncSession, FromClause], Executable]], Prepared]:
     """Make the decorated function, which builds a statement over a table of columns, `Prepared`."""
 
     def prepare(build: Callable[[AsyncSession, FromClause], Executable]) -> Prepared:
-        return Prepared(build, **types)
+        return Prepared(build, alike, **types)
 
     return prepare
 
 
 def _unnested(
-    arrays: Sequence[ColumnElement[Any]], types: Mapping[str, TypeEngine[Any]]
+    columns: Sequence[ColumnElement[Any]], types: Mapping[str, TypeEngine[Any]]
 ) -> FromClause:
     given = [column(name, type_) for name, type_ in types.items()]
-    return func.unnest(*arrays).table_valued(*given).render_derived().alias()
+    return func.unnest(*columns).table_valued(*given).render_derived().alias()
 
 
 def _extracted(text_: ColumnElement[str], types: Mapping[str, TypeEngine[Any]]) -> FromClause:
@@ -265,4 +287,4 @@ def _json_rows(dialect: Dialect, columns: Sequence[tuple[TypeEngine[Any], Sequen
         [process(value) if process else value for value in values]
         for process, (_, values) in zip(processors, columns, strict=True)
     ]
-    return json.dumps(list(zip(*lists, strict=True)))
+    return to_json(list(zip(*lists, strict=True))).decode()

@@ -7,7 +7,7 @@ would be a silent duplicate, and a retried blocking read a silent minute. The lo
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import redis
@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from app.bus.append import APPEND, Appended, pairs
 from app.bus.errors import GroupMissingError, StreamUnavailableError
 from app.bus.group_state import GroupState, order
 
@@ -30,8 +31,7 @@ _FIELD = "event"
 _DRIVER = DriverInfo(lib_version=redis.__version__)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a context's stream as a group received it; event is None when it was trimmed."""
 
     context: str
@@ -64,8 +64,7 @@ class Stream:
         self._prefix = prefix
         self._timeout_s = timeout_s
         self._redis = self._client(timeout_s)
-        # An option the client does not know shows only when it makes a connection, so make one;
-        # it is not opened.
+        # An option the client does not know shows only in a connection, so make one, unopened.
         pool = self._redis.connection_pool
         pool.connection_class(**pool.connection_kwargs)
 
@@ -105,17 +104,19 @@ class Stream:
             before = await self._redis.set(f"{self._prefix}:owner", database_id, nx=True, get=True)
         return database_id if before is None else str(before)
 
-    async def append(self, events: Sequence[tuple[str, str]]) -> list[str]:
-        """Append (context, envelope) pairs in one MULTI and return their ids.
+    async def append(self, events: Sequence[tuple[str, str]]) -> Appended:
+        """Append (context, envelope) pairs in one step; return their ids and the streams' lengths.
 
         A refusal or a lost connection appends none of them, or all where only the answer is lost;
         a key of a wrong type spoils its own entries alone. Either way the page is sent again.
         """
+        contexts = list(dict.fromkeys(context for context, _ in events))
+        arguments = (*map(self.key, contexts), *pairs(events, contexts))
+        client: Any = self._redis
         with _translated():
-            async with self._redis.pipeline(transaction=True) as pipe:
-                for context, envelope in events:
-                    pipe.xadd(self.key(context), {_FIELD: envelope})
-                return list(await pipe.execute())
+            reply = await client.eval(APPEND, len(contexts), *arguments)
+        lengths = dict(zip(contexts, reply[len(events) :], strict=True))
+        return Appended(reply[: len(events)], lengths)
 
     async def ensure_groups(self, contexts: Sequence[str], group: str) -> None:
         """Create the group on each context's stream, from its first entry, where it is missing."""
@@ -228,9 +229,8 @@ class Reader:
 
     async def fresh(self, count: int) -> list[Entry]:
         """Wait up to the block time for entries no consumer of the group has seen."""
-        return await self._read(
-            dict.fromkeys(self.contexts, ">"), count, max(1, round(self.block_s * 1000))
-        )
+        block_ms = max(1, round(self.block_s * 1000))
+        return await self._read(dict.fromkeys(self.contexts, ">"), count, block_ms)
 
     async def own_pending(self, count: int, after: Mapping[str, str]) -> list[Entry]:
         """Return entries delivered to this consumer before and never acknowledged.

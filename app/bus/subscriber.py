@@ -30,7 +30,7 @@ BatchHandler: TypeAlias = Callable[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Handler:
     """A function and how to call it: with one event, or with many in stream order."""
 

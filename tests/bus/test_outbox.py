@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import outbox
 from app.bus.errors import NotAWriteError, NoTransactionError
+from app.bus.event import Envelope
 from app.bus.tables import outbox as outbox_table
 from app.db import Database
 from tests.bus.sample import Rang, ring, unpublished_count
@@ -59,7 +60,8 @@ async def test_events_keep_the_order_they_were_published_in(database: Database) 
     async with database.read() as session:
         page = await outbox.unpublished(session, 500)
 
-    assert [row.event_id for row in page] == [event.id for event in events]
+    sent = [Envelope.model_validate_json(row.envelope) for row in page]
+    assert [envelope.id for envelope in sent] == [event.id for event in events]
     assert {row.context for row in page} == {"bells"}
 
 

@@ -12,9 +12,11 @@ from app.bus.event import Envelope, Event
 from app.bus.relay import Relay, RelayPolicy
 from app.bus.stream import Stream
 from app.bus.tables import outbox as outbox_table
+from app.bus.trim import Room
 from app.bus.wakeup import WakeUp
 from app.db import Database
 from tests.bus.sample import Heard, Rang, relay_all, ring, running, unpublished_count, until
+from tests.transactions import counted
 from tests.valkey import ValkeyServer
 
 pytestmark = pytest.mark.every_postgres
@@ -160,3 +162,17 @@ async def test_what_is_paused_is_left_out_and_the_rest_keeps_its_order(database:
         ["3", "5"],
         ["1", "3", "5", "6"],
     ]
+
+
+async def test_a_page_costs_as_many_statements_as_one_event(
+    database: Database, stream: Stream
+) -> None:
+    costs = []
+    for size in (1, 400):
+        await ring(database, *(Rang(bell="a") for _ in range(size)))
+        with counted(database) as statements:
+            assert await Relay(database, stream, WakeUp(), room=Room()).publish_page() == size
+        costs.append(len([one for one in statements if not one.startswith("BEGIN")]))
+
+    # The log's head and the mark; elsewhere the lock and the page are read by the writer as well.
+    assert costs == ([2, 2] if database.single_writer else [4, 4])

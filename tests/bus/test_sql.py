@@ -3,9 +3,21 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Executable, FromClause, Integer, String, Uuid, bindparam, select
+import pytest
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    FromClause,
+    Integer,
+    String,
+    Text,
+    Uuid,
+    bindparam,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.bus.arrays import text_array
 from app.bus.event import new_id
 from app.bus.sql import code, now, prepared, rows
 from app.db import Database
@@ -70,3 +82,28 @@ async def test_a_prepared_statement_is_built_once_and_run_on_any_columns(
         two = await doubled.run(session, {"name": ["c", "b"], "units": [3, None]}, factor=3)
         assert [tuple(row) for row in two] == [("b", None), ("c", 9)]
     assert built == 1
+
+
+async def test_what_is_the_same_in_every_row_travels_once_and_changes_nothing(
+    database: Database,
+) -> None:
+    @prepared(alike=["name", "units"], id=Uuid(), name=code(40), units=Integer(), note=Text())
+    def given_back(session: AsyncSession, given: FromClause) -> Executable:
+        del session
+        return select(given.c.id, given.c.name, given.c.units, given.c.note).order_by(given.c.id)
+
+    nasty = ['quote " and \\ and \u00e9\n', "", "NULL", "{brace,comma}", "\x01"]
+    ids = sorted(new_id() for _ in nasty)
+    for names in (nasty, ["same"] * 5, [None] * 5, ["a", None, "b", None, "NULL"], ['"'] * 5):
+        for units in ([7] * 5, [None] * 5, [1, 2, None, 4, 5]):
+            columns = {"id": ids, "name": names, "units": units, "note": nasty}
+            async with database.read() as session:
+                found = (await given_back.run(session, columns)).all()
+            assert [tuple(row) for row in found] == list(zip(ids, names, units, nasty, strict=True))
+
+
+async def test_a_text_with_nul_is_refused_where_it_could_be_taken_for_two() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        text_array(["a\0b"])
+    with pytest.raises(ValueError, match="NUL"):
+        text_array(["a\0b", None])

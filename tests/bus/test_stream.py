@@ -13,7 +13,7 @@ GROUP = "ears"
 async def filled(stream: Stream, count: int = 3) -> list[str]:
     """Append numbered entries to a stream whose group exists, and return their ids."""
     await stream.ensure_groups(["bells"], GROUP)
-    return await stream.append([("bells", str(number)) for number in range(count)])
+    return (await stream.append([("bells", str(number)) for number in range(count)])).ids
 
 
 def events(entries: list[Entry]) -> list[str | None]:
@@ -202,3 +202,41 @@ def test_how_often_an_entry_was_delivered_outlives_the_engine() -> None:
         server.stop()
 
     assert often == [0, 0, 1]
+
+
+async def test_a_page_tells_its_ids_in_order_and_how_long_each_stream_is_now(
+    stream: Stream,
+) -> None:
+    await stream.append([("bells", "0")])
+
+    page = await stream.append([("bells", "1"), ("horns", "2"), ("bells", 'é"\x00')])
+
+    assert page.lengths == {"bells": 3, "horns": 1}
+    first, second, third = page.ids
+    assert await stream.present("bells", [first, third]) == {first: "1", third: 'é"\x00'}
+    assert await stream.present("horns", [second]) == {second: "2"}
+
+
+async def test_a_key_of_a_wrong_type_spoils_its_own_entries_alone(stream: Stream) -> None:
+    await stream._redis.set(stream.key("horns"), "not a stream")
+
+    with pytest.raises((StreamUnavailableError, GroupMissingError)):
+        await stream.append([("bells", "1"), ("horns", "2"), ("bells", "3")])
+
+    assert await stream._redis.xlen(stream.key("bells")) == 2
+
+
+async def test_an_engine_without_memory_takes_nothing_of_a_page() -> None:
+    server = ValkeyServer()
+    server.start()
+    stream = Stream(server.url)
+    try:
+        with server.client() as client:
+            client.config_set("maxmemory", 1)
+            with pytest.raises(StreamUnavailableError):
+                await stream.append([("bells", str(number)) for number in range(9)])
+            client.config_set("maxmemory", 0)
+            assert client.xlen(stream.key("bells")) == 0
+    finally:
+        await stream.close()
+        server.stop()

@@ -106,6 +106,7 @@ class OrderModel:
     def confirm(self, order_id: str, versions: Collection[int] | None) -> None:
         """Confirm an order that is held."""
         self._asked(order_id, "confirm", versions)
+        self.said.append(("hold_confirmed", order_id, {}))
         self._moved(order_id, "confirmed")
 
     def extend(self, order_id: str, seconds: int, limit_s: int) -> None:

@@ -91,7 +91,7 @@ class StockModel:
             match name:
                 case "order_created":
                     self._reserve(order_id, told["lines"], told["confirm"] == "auto")
-                case "order_confirmed":
+                case "hold_confirmed":
                     self._commit(order_id)
                 case "order_cancelled" | "order_expired":
                     self._release(order_id, name.removeprefix("order_"))

@@ -8,6 +8,7 @@ import anyio
 from sqlalchemy.event import listen, remove
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.bus.append import Appended
 from app.bus.errors import StreamUnavailableError
 from app.bus.stream import Entry, Stream
 from app.db import Database
@@ -124,11 +125,11 @@ class CrashingStream(Stream):
         super().__init__(url, prefix=prefix)
         self._trap = trap
 
-    async def append(self, events: Sequence[tuple[str, str]]) -> list[str]:
+    async def append(self, events: Sequence[tuple[str, str]]) -> Appended:
         await self._trap.step("stream")
-        ids = await super().append(events)
+        appended = await super().append(events)
         await self._trap.step("stream")
-        return ids
+        return appended
 
     async def ensure_groups(self, contexts: Sequence[str], group: str) -> None:
         await self._trap.step("stream")

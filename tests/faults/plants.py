@@ -64,14 +64,14 @@ def cursor_relay(patch: Patch) -> None:
         nonlocal last
         table = outbox_table.c
         found = await session.execute(
-            select(table.event_id, table.context, table.envelope, table.position)
+            select(table.position, table.context, table.envelope)
             .where(table.position > last)
             .order_by(table.position)
             .limit(limit)
         )
         page = found.all()
         last = page[-1].position if page else last
-        return [Unpublished(*row[:3]) for row in page]
+        return [Unpublished(*row) for row in page]
 
     patch(outbox, "unpublished", behind_the_last)
 

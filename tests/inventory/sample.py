@@ -36,8 +36,8 @@ from app.modules.inventory.service.steps import (
 from app.modules.orders.events import (
     FulfillmentCancelRequested,
     FulfillmentRequested,
+    HoldConfirmed,
     OrderCancelled,
-    OrderConfirmed,
     OrderCreated,
     OrderedLine,
     OrderExpired,
@@ -66,8 +66,8 @@ def auto(order_id: str, **lines: int) -> Reserve:
 
 
 def confirmed(order_id: str) -> Commit:
-    """Return that an order was confirmed."""
-    return Commit(order_id=order_id, cause=OrderConfirmed(order_id=order_id))
+    """Return that somebody confirmed an order."""
+    return Commit(order_id=order_id, cause=HoldConfirmed(order_id=order_id))
 
 
 def cancelled(order_id: str) -> Release:

@@ -9,8 +9,8 @@ from app.modules.inventory.handlers import move_stock, step, subscriber
 from app.modules.orders.events import (
     FulfillmentCancelRequested,
     FulfillmentRequested,
+    HoldConfirmed,
     OrderCancelled,
-    OrderConfirmed,
     OrderCreated,
     OrderedLine,
     OrderExpired,
@@ -26,7 +26,7 @@ def test_one_handler_hears_everything_about_an_order() -> None:
 
     assert heard == {
         OrderCreated,
-        OrderConfirmed,
+        HoldConfirmed,
         OrderCancelled,
         OrderExpired,
         FulfillmentRequested,
@@ -44,11 +44,11 @@ async def test_a_batch_of_every_kind_is_taken_event_by_event(database: Database)
         OrderCreated(order_id="o-1", lines=LINES),
         OrderCreated(order_id="o-2", lines=LINES, confirm="manual"),
         FulfillmentCancelRequested(order_id="o-1", fulfillment_id="f-1"),
-        OrderConfirmed(order_id="o-1"),
+        HoldConfirmed(order_id="o-1"),
         OrderExpired(order_id="o-2"),
         FulfillmentRequested(order_id="o-1", fulfillment_id="f-1", lines=LINES),
         OrderCreated(order_id="o-3", lines=LINES, confirm="manual"),
-        OrderConfirmed(order_id="o-3"),
+        HoldConfirmed(order_id="o-3"),
         FulfillmentRequested(order_id="o-3", fulfillment_id="f-3", lines=LINES),
         OrderCancelled(order_id="o-1", reason="changed my mind"),
     ]

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -64,7 +63,7 @@ async def test_bug_2_the_same_sku_twice_is_asked_for_as_one(database: Database) 
     await stock(database, MUG=10)
 
     # Six and six of ten: in one order, and as two orders of one batch.
-    twice = replace(auto("o-1", MUG=6), lines=[("MUG", 6), ("MUG", 6)])
+    twice = auto("o-1", MUG=6)._replace(lines=[("MUG", 6), ("MUG", 6)])
     await decide(database, twice, auto("o-2", MUG=6), auto("o-3", MUG=6))
 
     assert await reserved_orders(database) == ["o-2"]

@@ -255,4 +255,4 @@ async def test_a_confirm_twice_is_refused(database: Database) -> None:
         await confirmed(database, order_id)
 
     assert refused.value.detail == "The order is confirmed, so it cannot be confirmed."
-    assert len(await published(database)) == 3
+    assert len(await published(database)) == 4

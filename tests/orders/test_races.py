@@ -11,6 +11,7 @@ from app.db import Database
 from app.errors import AppError
 from app.modules.orders.events import (
     FulfillmentRequested,
+    HoldConfirmed,
     OrderCancelled,
     OrderConfirmed,
     OrderExpired,
@@ -154,7 +155,7 @@ async def test_r5_of_confirm_and_cancel_the_later_one_names_the_version_it_saw(
     async with database.write() as session:
         await cancelling(order_id)(session)
 
-    assert await kinds(database) == [OrderConfirmed, OrderCancelled]
+    assert await kinds(database) == [HoldConfirmed, OrderConfirmed, OrderCancelled]
     await check_history(database, order_id)
 
 

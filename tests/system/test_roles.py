@@ -65,7 +65,7 @@ async def test_workers_can_be_limited_to_some_subscribers(servers: Deployment) -
 
 
 async def test_two_workers_and_two_apis_share_the_work(servers: Deployment) -> None:
-    workers = [servers.start("worker", batch="5") for _ in range(2)]
+    workers = [servers.start("worker", batch="5", log_level="debug") for _ in range(2)]
     apis = [servers.start("api") for _ in range(2)]
     async with Shop(apis[0].url) as one, Shop(apis[1].url) as two:
         await one.stock({"MUG": 10_000})

@@ -11,8 +11,8 @@ from app.modules.inventory.service.steps import Commit, Issue, Release, Reserve,
 from app.modules.orders.events import (
     FulfillmentCancelRequested,
     FulfillmentRequested,
+    HoldConfirmed,
     OrderCancelled,
-    OrderConfirmed,
     OrderCreated,
     OrderedLine,
     OrderExpired,
@@ -23,7 +23,7 @@ subscriber = Subscriber("inventory")
 
 @subscriber.on(
     OrderCreated,
-    OrderConfirmed,
+    HoldConfirmed,
     OrderCancelled,
     OrderExpired,
     FulfillmentRequested,
@@ -42,7 +42,7 @@ def step(event: Event) -> Step:
         case OrderCreated():
             commit = event.confirm == "auto"
             return Reserve(order_id=order_id, lines=_pairs(event.lines), commit=commit, cause=event)
-        case OrderConfirmed():
+        case HoldConfirmed():
             return Commit(order_id=order_id, cause=event)
         case OrderCancelled():
             return Release(order_id=order_id, reason="cancelled", cause=event)

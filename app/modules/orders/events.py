@@ -59,6 +59,19 @@ class OrderConfirmed(Event):
     order_id: str
 
 
+class HoldConfirmed(Event):
+    """Somebody confirmed a manual order, so what is held for it is promised now.
+
+    OrderConfirmed goes with it. An order that confirms itself holds nothing without a promise, so
+    it says OrderConfirmed alone.
+    """
+
+    type: ClassVar[str] = "orders.hold_confirmed.v1"
+    subject_field: ClassVar[str] = "order_id"
+
+    order_id: str
+
+
 class OrderRejected(Event):
     """The order cannot be served; every short line is listed, and nothing is held for it."""
 

@@ -35,8 +35,16 @@ def timers(*, decision_deadline_s: float | None = None) -> list[Timer]:
 @subscriber.on(StockReserved, StockRejected, StockIssued, StockIssueVoided, batch=True)
 async def apply_answers(events: Sequence[Event], session: AsyncSession) -> None:
     """Settle the orders that inventory decided about, and conclude their fulfillments."""
-    verdicts = [verdict for event in events if (verdict := _verdict(event))]
-    conclusions = [conclusion for event in events if (conclusion := _conclusion(event))]
+    verdicts: list[Verdict] = []
+    conclusions: list[Conclusion] = []
+    for event in events:
+        match event:
+            case StockReserved():
+                verdicts.append(Verdict(order_id=event.order_id, cause=event))
+            case StockRejected():
+                verdicts.append(_rejected(event))
+            case StockIssued() | StockIssueVoided():
+                conclusions.append(_conclusion(event))
     if verdicts and conclusions:
         # Each of the two locks its orders in order; after one another they would not be.
         await lock(session, (event.subject for event in events))
@@ -46,28 +54,18 @@ async def apply_answers(events: Sequence[Event], session: AsyncSession) -> None:
         await conclude(session, conclusions)
 
 
-def _verdict(event: Event) -> Verdict | None:
-    match event:
-        case StockReserved():
-            return Verdict(order_id=event.order_id, cause=event)
-        case StockRejected():
-            shortages = tuple(
-                Shortage(sku=line.sku, requested=line.requested, available=line.available)
-                for line in event.shortages
-            )
-            return Verdict(order_id=event.order_id, cause=event, shortages=shortages)
-        case _:
-            return None
+def _rejected(event: StockRejected) -> Verdict:
+    shortages = tuple(
+        Shortage(sku=line.sku, requested=line.requested, available=line.available)
+        for line in event.shortages
+    )
+    return Verdict(order_id=event.order_id, cause=event, shortages=shortages)
 
 
-def _conclusion(event: Event) -> Conclusion | None:
-    match event:
-        case StockIssued() | StockIssueVoided():
-            return Conclusion(
-                order_id=event.order_id,
-                fulfillment_id=event.fulfillment_id,
-                issued=isinstance(event, StockIssued),
-                cause=event,
-            )
-        case _:
-            return None
+def _conclusion(event: StockIssued | StockIssueVoided) -> Conclusion:
+    return Conclusion(
+        order_id=event.order_id,
+        fulfillment_id=event.fulfillment_id,
+        issued=isinstance(event, StockIssued),
+        cause=event,
+    )

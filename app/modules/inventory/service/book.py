@@ -1,7 +1,7 @@
 """The book: the one writer of stock levels and of their ledger, under locks in key order."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,8 +15,7 @@ MOST_ON_HAND = 10**15
 """Units at one location: sums over all of them still fit into what a database counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(NamedTuple):
     """What kind of change a level goes through, and for what."""
 
     kind: MovementKind

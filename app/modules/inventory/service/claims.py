@@ -3,10 +3,21 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import BigInteger, Boolean, String, insert, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Executable,
+    FromClause,
+    String,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.sql import now, rows, upsert
+from app.bus.sql import now, prepared, rows, upsert
 from app.modules.inventory.models.tables import (
     IssueState,
     ReservationState,
@@ -14,7 +25,6 @@ from app.modules.inventory.models.tables import (
     reservation_lines,
     reservations,
 )
-from app.modules.inventory.service.bulk import Columns, values
 from app.modules.inventory.service.steps import Commit, Issue, Release, Reserve, Step, VoidIssue
 
 
@@ -88,20 +98,24 @@ async def claim_orders(session: AsyncSession, steps: Sequence[Step]) -> dict[str
 async def _insert(session: AsyncSession, begun: Mapping[str, ReservationState]) -> set[str]:
     """Insert reservations, and return the orders that had none."""
     order_ids = sorted(begun)
-    columns: Columns = {
-        "order_id": (String(), order_ids),
-        "state": (String(), [begun[order_id] for order_id in order_ids]),
-        "version": (BigInteger(), [1] * len(order_ids)),
-    }
-    given = values(session, columns, alike={"state", "version"})
-    names = given.selected_columns.keys()
-    inserted = await session.scalars(
+    states = [begun[order_id].value for order_id in order_ids]
+    inserted = await _insert_new.run(session, {"order_id": order_ids, "state": states})
+    return set(inserted.scalars().all())
+
+
+@prepared(alike=["state"], order_id=String(), state=String())
+def _insert_new(session: AsyncSession, given: FromClause) -> Executable:
+    return (
         upsert(session, reservations)
-        .from_select(names, given.where(true()))  # without a WHERE, SQLite takes ON for a join's
+        .from_select(
+            ["order_id", "state", "version"],
+            select(given.c.order_id, given.c.state, literal(1, BigInteger())).where(
+                given.c.order_id.is_not(None)  # without a WHERE, SQLite takes ON for a join's
+            ),
+        )
         .on_conflict_do_nothing(index_elements=["order_id"])
         .returning(reservations.c.order_id)
     )
-    return set(inserted)
 
 
 async def _lock(session: AsyncSession, known: Mapping[str, bool]) -> dict[str, Claim]:
@@ -110,41 +124,41 @@ async def _lock(session: AsyncSession, known: Mapping[str, bool]) -> dict[str, C
     Of an order that is known to be confirmed and no more, only units still to be promised matter.
     """
     order_ids = sorted(known)
-    asked = rows(
-        session,
-        order_id=(String(), order_ids),
-        more=(Boolean(), [known[order_id] for order_id in order_ids]),
-    )
-    found = await session.execute(
+    more = [known[order_id] for order_id in order_ids]
+    found = await _lock_known.run(session, {"order_id": order_ids, "more": more})
+    claims: dict[str, Claim] = {}
+    for order_id, state in found.all():
+        claims[order_id] = Claim(order_id, ReservationState(state), ReservationState(state))
+    holding = [order_id for order_id, claim in claims.items() if claim.holds]
+    if holding:
+        # In a statement of its own: what another transaction issued is seen only once it is over.
+        held = await _held_lines.run(session, {"order_id": holding})
+        for order_id, *line in held.all():
+            claims[order_id].lines.append(Line(*line))
+    return claims
+
+
+@prepared(order_id=String(), more=Boolean())
+def _lock_known(session: AsyncSession, asked: FromClause) -> Executable:
+    del session
+    return (
         select(reservations.c.order_id, reservations.c.state)
         .join(asked, reservations.c.order_id == asked.c.order_id)
         .where(or_(asked.c.more, reservations.c.state == ReservationState.HELD.value))
         .order_by(reservations.c.order_id)
         .with_for_update(of=reservations)
     )
-    claims: dict[str, Claim] = {}
-    for order_id, state in found:
-        claims[order_id] = Claim(order_id, ReservationState(state), ReservationState(state))
-    holding = [order_id for order_id, claim in claims.items() if claim.holds]
-    if holding:
-        # In a statement of its own: what another transaction issued is seen only once it is over.
-        asked = rows(session, order_id=(String(), holding))
-        held = await session.execute(
-            select(
-                reservation_lines.c.order_id,
-                reservation_lines.c.sku,
-                reservation_lines.c.location,
-                reservation_lines.c.quantity,
-                reservation_lines.c.issued,
-            )
-            .join(asked, reservation_lines.c.order_id == asked.c.order_id)
-            .order_by(
-                reservation_lines.c.order_id, reservation_lines.c.sku, reservation_lines.c.location
-            )
-        )
-        for order_id, *line in held:
-            claims[order_id].lines.append(Line(*line))
-    return claims
+
+
+@prepared(order_id=String())
+def _held_lines(session: AsyncSession, asked: FromClause) -> Executable:
+    del session
+    lines = reservation_lines.c
+    return (
+        select(lines.order_id, lines.sku, lines.location, lines.quantity, lines.issued)
+        .join(asked, lines.order_id == asked.c.order_id)
+        .order_by(lines.order_id, lines.sku, lines.location)
+    )
 
 
 async def claim_issues(session: AsyncSession, steps: Iterable[Step]) -> set[str]:
@@ -213,15 +227,25 @@ async def void_issues(session: AsyncSession, fulfillment_ids: Collection[str]) -
 
 
 async def _write_lines(session: AsyncSession, fresh: Sequence[tuple[str, Line]]) -> None:
-    columns: Columns = {
-        "order_id": (String(), [order_id for order_id, _ in fresh]),
-        "sku": (String(), [line.sku for _, line in fresh]),
-        "location": (String(), [line.location for _, line in fresh]),
-        "quantity": (BigInteger(), [line.quantity for _, line in fresh]),
+    columns: dict[str, Sequence[object]] = {
+        "order_id": [order_id for order_id, _ in fresh],
+        "sku": [line.sku for _, line in fresh],
+        "location": [line.location for _, line in fresh],
+        "quantity": [line.quantity for _, line in fresh],
     }
-    given = values(session, columns, alike={"location", "quantity"})
-    names = given.selected_columns.keys()
-    await session.execute(insert(reservation_lines).from_select(names, given))
+    await _insert_lines.run(session, columns)
+
+
+@prepared(
+    alike=["location", "quantity"],
+    order_id=String(),
+    sku=String(),
+    location=String(),
+    quantity=BigInteger(),
+)
+def _insert_lines(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return insert(reservation_lines).from_select(given.c.keys(), select(given))
 
 
 async def _write_issued(session: AsyncSession, issued: Sequence[tuple[str, Line]]) -> None:

@@ -1,7 +1,7 @@
 """Deciding: a batch of steps, one after the other in memory, under the locks of all its stock."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -65,7 +65,8 @@ def _skus(steps: Sequence[Step], claims: Mapping[str, Claim]) -> dict[str, None]
         if isinstance(step, Reserve):
             claim = claims.get(step.order_id)
             if claim is not None and claim.state is None:
-                skus.update(dict.fromkeys(sku for sku, _ in step.lines))
+                for sku, _ in step.lines:
+                    skus[sku] = None
     return skus
 
 
@@ -104,14 +105,14 @@ class _Batch:
             return None
         wanted = merged(step.lines)
         available = self._book.available
-        shortages = tuple(
+        shortages = [
             Shortage(sku=sku, requested=quantity, available=available(sku))
             for sku, quantity in wanted.items()
             if quantity > available(sku)
-        )
+        ]
         if shortages:
             claim.state = ReservationState.REJECTED
-            return StockRejected(order_id=step.order_id, shortages=shortages)
+            return StockRejected(order_id=step.order_id, shortages=tuple(shortages))
         claim.state = ReservationState.COMMITTED if step.commit else ReservationState.HELD
         why = Why(MovementKind.RESERVE, order_id=step.order_id, cause=step.cause)
         for sku, quantity in wanted.items():
@@ -119,8 +120,8 @@ class _Batch:
                 committed = part if step.commit else 0
                 self._book.move(level, why, reserved=part, committed=committed)
                 claim.lines.append(Line(sku, level.location, part, stored=False))
-        lines = tuple(_line(line, line.quantity) for line in claim.lines)
-        return StockReserved(order_id=step.order_id, lines=lines)
+        lines = [_line(line, line.quantity) for line in claim.lines]
+        return StockReserved(order_id=step.order_id, lines=tuple(lines))
 
     def _commit(self, step: Commit | Issue, claim: Claim | None) -> None:
         """Promise what is held; what is promised already, or is gone, stays so."""
@@ -209,4 +210,10 @@ class _Batch:
 
 
 def _line(line: Line, units: int) -> ReservedLine:
-    return ReservedLine(sku=line.sku, location=line.location, quantity=units)
+    return _reserved(line.sku, line.location, units)
+
+
+# Orders ask for the same few units of the same SKUs, and a line never changes.
+@lru_cache(maxsize=4096)
+def _reserved(sku: str, location: str, units: int) -> ReservedLine:
+    return ReservedLine(sku=sku, location=location, quantity=units)

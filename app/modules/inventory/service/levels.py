@@ -4,18 +4,27 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, String, Uuid, insert, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    FromClause,
+    String,
+    Uuid,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
-from app.bus.sql import now, rows, upsert
+from app.bus.sql import now, prepared, rows, upsert
 from app.modules.inventory.models.tables import (
     locations,
     stock_items,
     stock_levels,
     stock_movements,
 )
-from app.modules.inventory.service.bulk import values
 from app.modules.inventory.service.thresholds import Marks
 
 Key = tuple[str, str]
@@ -23,23 +32,23 @@ Key = tuple[str, str]
 
 
 # The columns of a movement, in the order in which the book notes them.
-_COLUMNS: tuple[tuple[str, TypeEngine[Any]], ...] = (
-    ("sku", String()),
-    ("location", String()),
-    ("kind", String()),
-    ("d_on_hand", BigInteger()),
-    ("d_reserved", BigInteger()),
-    ("d_committed", BigInteger()),
-    ("on_hand_after", BigInteger()),
-    ("reserved_after", BigInteger()),
-    ("committed_after", BigInteger()),
-    ("order_id", String()),
-    ("receipt_id", String()),
-    ("adjustment_id", String()),
-    ("fulfillment_id", String()),
-    ("event_id", Uuid()),
-)
-_ALIKE = {name for name, _ in _COLUMNS} - {"sku", "on_hand_after", "reserved_after"}
+_COLUMNS: dict[str, TypeEngine[Any]] = {
+    "sku": String(),
+    "location": String(),
+    "kind": String(),
+    "d_on_hand": BigInteger(),
+    "d_reserved": BigInteger(),
+    "d_committed": BigInteger(),
+    "on_hand_after": BigInteger(),
+    "reserved_after": BigInteger(),
+    "committed_after": BigInteger(),
+    "order_id": String(),
+    "receipt_id": String(),
+    "adjustment_id": String(),
+    "fulfillment_id": String(),
+    "event_id": Uuid(),
+}
+_ALIKE = [name for name in _COLUMNS if name not in {"sku", "on_hand_after", "reserved_after"}]
 
 
 @dataclass(slots=True, eq=False)
@@ -89,8 +98,21 @@ async def lock(
     session: AsyncSession, skus: Collection[str]
 ) -> tuple[list[Level], dict[str, Marks]]:
     """Lock the levels of these SKUs in key order; return them, and the marks of their items."""
-    asked = rows(session, sku=(String(), list(dict.fromkeys(skus))))
-    found = await session.execute(
+    found = await _lock.run(session, {"sku": list(dict.fromkeys(skus))})
+    levels: list[Level] = []
+    marks: dict[str, Marks] = {}
+    for *counters, safety_stock, low_stock_at in found.all():
+        level = Level(*counters)
+        levels.append(level)
+        if safety_stock is not None:
+            marks[level.sku] = Marks(safety_stock, low_stock_at)
+    return levels, marks
+
+
+@prepared(sku=String())
+def _lock(session: AsyncSession, asked: FromClause) -> Executable:
+    del session
+    return (
         select(
             stock_levels.c.sku,
             stock_levels.c.location,
@@ -108,27 +130,30 @@ async def lock(
         .order_by(stock_levels.c.sku, stock_levels.c.location)
         .with_for_update(of=stock_levels)
     )
-    levels: list[Level] = []
-    marks: dict[str, Marks] = {}
-    for *counters, safety_stock, low_stock_at in found:
-        level = Level(*counters)
-        levels.append(level)
-        if safety_stock is not None:
-            marks[level.sku] = Marks(safety_stock, low_stock_at)
-    return levels, marks
 
 
 async def change(session: AsyncSession, changed: Sequence[Level]) -> None:
     """Write the counters of locked levels."""
-    after = rows(
-        session,
-        sku=(String(), [level.sku for level in changed]),
-        location=(String(), [level.location for level in changed]),
-        on_hand=(BigInteger(), [level.on_hand for level in changed]),
-        reserved=(BigInteger(), [level.reserved for level in changed]),
-        committed=(BigInteger(), [level.committed for level in changed]),
-    )
-    await session.execute(
+    columns: dict[str, Sequence[object]] = {
+        "sku": [level.sku for level in changed],
+        "location": [level.location for level in changed],
+        "on_hand": [level.on_hand for level in changed],
+        "reserved": [level.reserved for level in changed],
+        "committed": [level.committed for level in changed],
+    }
+    await _change.run(session, columns)
+
+
+@prepared(
+    sku=String(),
+    location=String(),
+    on_hand=BigInteger(),
+    reserved=BigInteger(),
+    committed=BigInteger(),
+)
+def _change(session: AsyncSession, after: FromClause) -> Executable:
+    del session
+    return (
         update(stock_levels)
         .where(stock_levels.c.sku == after.c.sku, stock_levels.c.location == after.c.location)
         .values(
@@ -143,10 +168,11 @@ async def change(session: AsyncSession, changed: Sequence[Level]) -> None:
 
 async def record(session: AsyncSession, movements: Sequence[Sequence[object]]) -> None:
     """Append movements to the ledger in the order given; their levels are locked."""
-    columns = {
-        name: (type_, column)
-        for (name, type_), column in zip(_COLUMNS, zip(*movements, strict=True), strict=True)
-    }
-    given = values(session, columns, alike=_ALIKE)
-    names = given.selected_columns.keys()
-    await session.execute(insert(stock_movements).from_select(names, given))
+    columns = zip(_COLUMNS, zip(*movements, strict=True), strict=True)
+    await _record.run(session, dict(columns))
+
+
+@prepared(alike=_ALIKE, **_COLUMNS)
+def _record(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return insert(stock_movements).from_select(given.c.keys(), select(given))

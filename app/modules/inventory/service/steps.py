@@ -1,14 +1,12 @@
 """What orders ask of stock, one step at a time, as values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from app.bus.event import Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reserve:
+class Reserve(NamedTuple):
     """Hold units for an order, as (sku, quantity) pairs: every line or nothing.
 
     commit promises them at once, to an order that needs nobody to confirm it.
@@ -16,20 +14,18 @@ class Reserve:
 
     order_id: str
     lines: Sequence[tuple[str, int]]
-    commit: bool = False
     cause: Event
+    commit: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class Commit(NamedTuple):
     """Promise the units that are held to an order that is now confirmed."""
 
     order_id: str
     cause: Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
+class Release(NamedTuple):
     """Give up what is held for an order, or will be asked for later."""
 
     order_id: str
@@ -37,8 +33,7 @@ class Release:
     cause: Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issue:
+class Issue(NamedTuple):
     """Let units of an order leave the house, as (sku, quantity) pairs: every line or nothing."""
 
     order_id: str
@@ -47,8 +42,7 @@ class Issue:
     cause: Event
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoidIssue:
+class VoidIssue(NamedTuple):
     """Keep a fulfillment from leaving, if it has not left."""
 
     order_id: str

@@ -14,7 +14,12 @@ from app.bus.event import Context, child_traceparent
 from app.bus.outbox import publish
 from app.bus.sql import later, now
 from app.modules.orders.errors import ExtendLimitError
-from app.modules.orders.events import OrderCancelled, OrderConfirmed, OrderExpired
+from app.modules.orders.events import (
+    HoldConfirmed,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderExpired,
+)
 from app.modules.orders.models.life import Action, OrderStatus
 from app.modules.orders.models.order import DEFAULT_HOLD_S, PlacedOrder
 from app.modules.orders.models.tables import orders
@@ -30,13 +35,13 @@ UNDECIDED = "undecided"
 
 
 async def confirm(session: AsyncSession, order_id: str, caller: Caller) -> PlacedOrder:
-    """Confirm an order whose stock is held, publish OrderConfirmed, and return the order.
+    """Confirm an order whose stock is held, publish that it is, and return the order.
 
     Raises OrderNotFoundError, PreconditionFailedError or OrderStateConflictError.
     """
     found, _ = await begin(session, order_id, Action.CONFIRM, caller)
     await move(session, found, [Step(order_id=order_id, action=Action.CONFIRM, actor=caller.actor)])
-    await publish(session, OrderConfirmed(order_id=order_id))
+    await publish(session, HoldConfirmed(order_id=order_id), OrderConfirmed(order_id=order_id))
     return await get_order(session, order_id)
 
 

@@ -1,7 +1,7 @@
 """Settling orders: what inventory decided becomes their status."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, String, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,8 +16,7 @@ from app.modules.orders.models.tables import order_lines
 from app.modules.orders.service.transition import Standing, Step, lock, move
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What inventory decided about an order: it holds every line when nothing was short."""
 
     order_id: str

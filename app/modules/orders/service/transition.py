@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
+    Executable,
     FromClause,
     Integer,
     Select,
     String,
+    Uuid,
     case,
     func,
     insert,
@@ -21,9 +23,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import TypeEngine
 
 from app.bus.event import Event
-from app.bus.sql import later, now, rows
+from app.bus.sql import later, now, prepared
 from app.modules.orders.models.life import TRANSITIONS, Action, ConfirmMode, OrderStatus
 from app.modules.orders.models.tables import order_timeline, orders
 
@@ -46,8 +49,7 @@ class Standing:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """Something that happens to an order: because of an event, or because an actor wants it.
 
     Neither, when its time had come. With hold_s the order is held for as many seconds from now.
@@ -57,13 +59,12 @@ class Step:
     action: Action
     cause: Event | None = None
     actor: str | None = None
-    detail: Mapping[str, object] = field(default_factory=dict)
+    detail: Mapping[str, object] = MappingProxyType({})
     hold_s: int | None = None
     cancel_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A row for the timeline: a step, where it found the order, and the version it made."""
 
     step: Step
@@ -89,28 +90,30 @@ def standings() -> Select[Any]:
 
 async def lock(session: AsyncSession, order_ids: Iterable[str]) -> dict[str, Standing]:
     """Lock these orders in the order of their ids, and return those that exist. One statement."""
-    asked = rows(session, order_id=(String(), sorted(set(order_ids))))
-    return await locked(
-        session,
+    found = await _lock.run(session, {"order_id": sorted(set(order_ids))})
+    return _by_id(found.all())
+
+
+@prepared(order_id=String())
+def _lock(session: AsyncSession, asked: FromClause) -> Executable:
+    del session
+    return (
         standings()
         .join(asked, orders.c.id == asked.c.order_id)
         .order_by(orders.c.id)
-        .with_for_update(of=orders),
+        .with_for_update(of=orders)
     )
 
 
 async def locked(session: AsyncSession, query: Select[Any]) -> dict[str, Standing]:
     """Run a query of `standings` that locks, and return the orders by id."""
+    return _by_id((await session.execute(query)).all())
+
+
+def _by_id(found: Iterable[Any]) -> dict[str, Standing]:
     return {
-        row[0]: Standing(
-            row[0],
-            row[1],
-            OrderStatus(row[2]),
-            row[3],
-            ConfirmMode(row[4]),
-            *row[5:],
-        )
-        for row in await session.execute(query)
+        id_: Standing(id_, customer_id, OrderStatus(status), version, ConfirmMode(confirm), *times)
+        for id_, customer_id, status, version, confirm, *times in found
     }
 
 
@@ -147,67 +150,92 @@ async def _update(
 ) -> None:
     """Write the orders as they stand now; of one order's steps the last that says so counts."""
     moved = {step.order_id: found[step.order_id] for step in steps}
+    columns: dict[str, Sequence[object]] = {
+        "id": list(moved),
+        "status": [standing.status.value for standing in moved.values()],
+        "version": [standing.version for standing in moved.values()],
+    }
     holds = {step.order_id: step.hold_s for step in steps if step.hold_s is not None}
     reasons = {step.order_id: step.cancel_reason for step in steps if step.cancel_reason}
-    # Mostly nobody holds and nobody says why, and each column of every statement costs.
-    given = rows(
-        session,
-        id=(String(), list(moved)),
-        status=(String(), [standing.status for standing in moved.values()]),
-        version=(BigInteger(), [standing.version for standing in moved.values()]),
-        **({"hold_s": (Integer(), [holds.get(id_) for id_ in moved])} if holds else {}),
-        **({"reason": (String(), [reasons.get(id_) for id_ in moved])} if reasons else {}),
-    )
-    change = (
-        update(orders)
-        .where(orders.c.id == given.c.id)
-        .values(status=given.c.status, version=given.c.version, updated_at=now())
-    )
-    if reasons:
-        change = change.values(cancel_reason=given.c.reason)
-    if holds or any(standing.expires_at for standing in moved.values()):
-        change = change.values(expires_at=_until(given, said=bool(holds)))
-    if not holds:
-        await session.execute(change)
-        for standing in moved.values():
-            if standing.status is not OrderStatus.RESERVED:
-                standing.expires_at = None
+    if not (holds or reasons or any(standing.expires_at for standing in moved.values())):
+        await _write_status.run(session, columns)
         return
-    began = case((given.c.hold_s.is_not(None), now()))
-    held = await session.execute(
-        change.values(reserved_at=func.coalesce(orders.c.reserved_at, began)).returning(
-            orders.c.id, orders.c.reserved_at, orders.c.expires_at
-        )
-    )
-    for order_id, reserved_at, expires_at in held:
+    columns["hold_s"] = [holds.get(order_id) for order_id in moved]
+    columns["reason"] = [reasons.get(order_id) for order_id in moved]
+    for order_id, reserved_at, expires_at in (await _write_all.run(session, columns)).all():
         moved[order_id].reserved_at = reserved_at
         moved[order_id].expires_at = expires_at
 
 
-def _until(given: FromClause, *, said: bool) -> ColumnElement[datetime | None]:
-    """Return until when the orders are held: as a step said, or as before, or no longer."""
-    until: ColumnElement[datetime | None] = orders.c.expires_at
-    if said:
-        until = func.coalesce(later(given.c.hold_s), until)
-    return case((given.c.status == OrderStatus.RESERVED, until), else_=null())
+@prepared(alike=["status", "version"], id=String(), status=String(), version=BigInteger())
+def _write_status(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return (
+        update(orders)
+        .where(orders.c.id == given.c.id)
+        .values(status=given.c.status, version=given.c.version, updated_at=now())
+    )
+
+
+@prepared(
+    alike=["status", "version", "hold_s", "reason"],
+    id=String(),
+    status=String(),
+    version=BigInteger(),
+    hold_s=Integer(),
+    reason=String(),
+)
+def _write_all(session: AsyncSession, given: FromClause) -> Executable:
+    """Write as well until when orders are held: as a step said, or as before, or no longer."""
+    del session
+    until = func.coalesce(later(given.c.hold_s), orders.c.expires_at)
+    began = case((given.c.hold_s.is_not(None), now()))
+    return (
+        update(orders)
+        .where(orders.c.id == given.c.id)
+        .values(
+            status=given.c.status,
+            version=given.c.version,
+            updated_at=now(),
+            cancel_reason=func.coalesce(given.c.reason, orders.c.cancel_reason),
+            reserved_at=func.coalesce(orders.c.reserved_at, began),
+            expires_at=case((given.c.status == OrderStatus.RESERVED, until), else_=null()),
+        )
+        .returning(orders.c.id, orders.c.reserved_at, orders.c.expires_at)
+    )
 
 
 async def note(session: AsyncSession, entries: Sequence[Entry]) -> None:
     """Write rows of timelines, in one statement."""
-    await session.execute(
-        insert(order_timeline),
-        [
-            {
-                "order_id": entry.step.order_id,
-                "version": entry.version,
-                "action": entry.step.action.value,
-                "from_status": entry.from_status and entry.from_status.value,
-                "to_status": entry.to_status.value,
-                "actor": entry.step.actor,
-                "event_id": entry.step.cause and entry.step.cause.id,
-                "event_type": entry.step.cause and entry.step.cause.type,
-                "detail": json.dumps(dict(entry.step.detail)),
-            }
-            for entry in entries
-        ],
-    )
+    steps = [entry.step for entry in entries]
+    columns: dict[str, Sequence[object]] = {
+        "order_id": [step.order_id for step in steps],
+        "version": [entry.version for entry in entries],
+        "action": [step.action.value for step in steps],
+        "from_status": [entry.from_status and entry.from_status.value for entry in entries],
+        "to_status": [entry.to_status.value for entry in entries],
+        "actor": [step.actor for step in steps],
+        "event_id": [step.cause and step.cause.id for step in steps],
+        "event_type": [step.cause and step.cause.type for step in steps],
+        "detail": [json.dumps(dict(step.detail)) if step.detail else "{}" for step in steps],
+    }
+    await _note.run(session, columns)
+
+
+_NOTED: dict[str, TypeEngine[Any]] = {
+    "order_id": String(),
+    "version": BigInteger(),
+    "action": String(),
+    "from_status": String(),
+    "to_status": String(),
+    "actor": String(),
+    "event_id": Uuid(),
+    "event_type": String(),
+    "detail": String(),
+}
+
+
+@prepared(alike=[name for name in _NOTED if name != "order_id"], **_NOTED)
+def _note(session: AsyncSession, given: FromClause) -> Executable:
+    del session
+    return insert(order_timeline).from_select(given.c.keys(), select(given))
