@@ -10,9 +10,9 @@ _WATCHER = 'cat > /dev/null; kill -KILL "$0"; [ -z "$1" ] || rm -rf "$1"'
 class EndsWithUs:
     """Kills a process, and removes its folder, if this process is gone before `release`."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", folder: str = "") -> None:
+    def __init__(self, pid: int, folder: str = "") -> None:
         self._watcher = subprocess.Popen(
-            ["sh", "-c", _WATCHER, str(process.pid), folder],
+            ["sh", "-c", _WATCHER, str(pid), folder],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

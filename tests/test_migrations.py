@@ -108,6 +108,7 @@ async def test_down_and_up_again_is_the_same_schema(database: Database) -> None:
         assert await connection.run_sync(_differences) == []
 
 
+@pytest.mark.parametrize("closed_database", ["sqlite", "pg18"], indirect=True)
 async def test_alembic_by_hand_makes_the_same_schema_even_twice_at_once(
     database: Database,
 ) -> None:

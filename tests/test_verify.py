@@ -115,6 +115,8 @@ DAMAGE: list[tuple[str, str]] = [
     (SAID, "DELETE FROM outbox WHERE type = 'orders.order_confirmed.v1'"),
     (SAID, f"DELETE FROM outbox WHERE subject = {first('fulfilled')}"),  # noqa: S608
     (PLACE, "UPDATE outbox SET published_at = NULL"),
+    (PLACE, "UPDATE outbox SET stream_id = NULL"),
+    (PLACE, "UPDATE outbox SET log_position = NULL"),
     (PLACE, "UPDATE log_head SET position = 1"),
     (
         SETTLED,

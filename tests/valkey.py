@@ -42,7 +42,7 @@ class ValkeyServer:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._ends_with_us = EndsWithUs(self._process, self._directory)
+        self._ends_with_us = EndsWithUs(self._process.pid, self._directory)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             with suppress(redis.RedisError), self.client() as client:

@@ -24,7 +24,7 @@ from app.web.ops_schemas import TypeName
 from app.web.paging import InvalidCursorError, Limit, Paging
 from app.web.problem import field_problem, validation_failed
 from app.web.state import Runtime, RuntimeDep
-from app.web.waiting import preference, watch
+from app.web.waiting import MOST_WAITING, preference, watch
 
 _LATEST = "latest"
 _HEAD = "head"
@@ -118,7 +118,8 @@ async def wanted_types(
                 "name": "Prefer",
                 "in": "header",
                 "schema": {"type": "string"},
-                "description": "`wait=N`: answer an empty page after N seconds only, 30 at most.",
+                "description": "`wait=N`: answer an empty page after N seconds only, 30 at most; "
+                f"at once, and without `Preference-Applied`, while {MOST_WAITING} requests wait.",
                 "example": "wait=20",
             }
         ]
@@ -148,8 +149,8 @@ async def read_events(
     if after == _LATEST:
         async with runtime.database.read() as session:
             position = await outbox.head(session)
-    preferred = preference(request)
     page = await _read(runtime, position, types, limit)
+    preferred = preference(request)
     if preferred.wait_s:
         page = await _wait(request, page, types, limit, preferred.wait_s)
     next_cursor = paging.cursor_at({}, page.position)

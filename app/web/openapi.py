@@ -1,16 +1,24 @@
 """The OpenAPI document, telling the truth about refusals: problem documents everywhere."""
 
+from collections.abc import Collection
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.errors import AppError, OverloadedError
-from app.web.auth import requirements
-from app.web.body import BodyTooLargeError, UnsupportedMediaTypeError
-from app.web.deadline import BodyTimeoutError, DeadlineExceededError
+from app.web.auth import ForeignOriginError, HostNotAllowedError, requirements
+from app.web.body import CHANGING, BodyTooLargeError, UnsupportedMediaTypeError
+from app.web.conditional import PreconditionRequiredError
+from app.web.deadline import BodyTimeoutError, DeadlineExceededError, StoppingError
+from app.web.idempotency import InFlightError, InvalidKeyError, KeyMissingError, KeyReusedError
 from app.web.limits import UnknownParameterError
-from app.web.principal import InsufficientScopeError, UnauthenticatedError
+from app.web.paging import InvalidCursorError
+from app.web.principal import (
+    InsufficientScopeError,
+    NotForCustomersError,
+    UnauthenticatedError,
+)
 from app.web.problem import (
     MEDIA_TYPE,
     InternalError,
@@ -22,6 +30,11 @@ from app.web.problem import (
 from app.web.rate import RateLimitedError
 
 _SCHEMAS = "#/components/schemas/"
+_BY_PARAMETER: dict[str, tuple[type[AppError], ...]] = {
+    "idempotency-key": (InFlightError, InvalidKeyError, KeyMissingError, KeyReusedError),
+    "if-match": (PreconditionRequiredError,),
+    "cursor": (InvalidCursorError,),
+}
 _PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": _SCHEMAS + "Problem"}}}
 
 
@@ -34,8 +47,9 @@ def refuses(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that can answer with these problems.
 
     `@router.post(…, responses=refuses(OrderNotFoundError, OrderStateConflictError))`; merge it
-    with others by `|`. What every route can answer with need not be named: a missing key, a body
-    or query that does not fit, too many requests, a database that cannot serve.
+    with others by `|`. Need not be named: what every route can answer with (a missing key, a query
+    or body that does not fit, too many requests, a database that cannot serve), and what comes of
+    an Idempotency-Key, of If-Match and of a cursor.
     """
     by_status: dict[int, dict[str, str]] = {}
     for kind in kinds:
@@ -60,24 +74,30 @@ def install(app: FastAPI) -> None:
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         schemas.update(_problem_schemas())
-        for path in document["paths"].values():
-            for operation in path.values():
-                _tell_refusals(operation)
         _tell_scopes(app, document)
+        for path in document["paths"].values():
+            for method, operation in path.items():
+                _tell(operation, _common(method, operation))
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI's documentation gives
 
 
 def _tell_scopes(app: FastAPI, document: dict[str, Any]) -> None:
-    """Name the scope each operation asks for, where OpenAPI 3.1 has a place for roles."""
+    """Name the scope each operation asks for, where OpenAPI 3.1 has a place for roles.
+
+    And that it refuses customers' keys, if so.
+    """
     for route in iter_route_contexts(app.routes):
         operations = document["paths"].get(route.path_format, {})
         if operations and isinstance(route.original_route, APIRoute):
-            scopes = [one.scope for one in requirements(route.dependant)]
+            asked = list(requirements(route.dependant))
             for method in route.methods or ():
-                if scopes and method.lower() in operations:
-                    operations[method.lower()]["security"] = [{"key": scopes}]
+                if asked and method.lower() in operations:
+                    operation = operations[method.lower()]
+                    operation["security"] = [{"key": [one.scope for one in asked]}]
+                    if not all(one.customers for one in asked):
+                        _tell(operation, [NotForCustomersError])
 
 
 def _problem_schemas() -> dict[str, Any]:
@@ -85,22 +105,33 @@ def _problem_schemas() -> dict[str, Any]:
     return {**problem.pop("$defs"), "Problem": problem}
 
 
-def _tell_refusals(operation: dict[str, Any]) -> None:
-    """Add what any operation of its kind can be refused with to what its route told."""
-    responses = operation["responses"]
-    common: list[type[AppError]] = [InternalError, UnavailableError, DeadlineExceededError]
+def _common(method: str, operation: dict[str, Any]) -> list[type[AppError]]:
+    """Return what any operation of its kind can be refused with."""
+    kinds: list[type[AppError]] = [InternalError, UnavailableError, DeadlineExceededError]
     if "security" in operation:
-        common += [UnauthenticatedError, InsufficientScopeError, RateLimitedError, OverloadedError]
-        common += [ValidationFailedError, UnknownParameterError]
+        kinds += [UnauthenticatedError, InsufficientScopeError, RateLimitedError, OverloadedError]
+        kinds += [ValidationFailedError, UnknownParameterError, HostNotAllowedError]
+    if method.upper() in CHANGING:
+        kinds += [ForeignOriginError]
     if "requestBody" in operation:
-        common += [MalformedJsonError, BodyTimeoutError, BodyTooLargeError]
-        common += [UnsupportedMediaTypeError]
+        kinds += [MalformedJsonError, BodyTimeoutError, BodyTooLargeError]
+        kinds += [UnsupportedMediaTypeError, StoppingError]
+    for parameter in operation.get("parameters", ()):
+        kinds += _BY_PARAMETER.get(parameter["name"].lower(), ())
+    return kinds
+
+
+def _tell(operation: dict[str, Any], common: Collection[type[AppError]]) -> None:
+    """Add refusals to those that the route told of itself."""
+    responses = operation["responses"]
     told = responses.get("422", {})
     if MEDIA_TYPE not in told.get("content", {}):
         # FastAPI's own validation error, which nobody is ever sent.
         responses.pop("422", None)
     for status, response in refuses(*common).items():
         known = responses.setdefault(str(status), response)
-        if known is not response and response["description"] not in known["description"]:
-            known["description"] = f"{known['description']}; {response['description']}"
+        said = known["description"].split("; ")
+        # Told once: FastAPI hands out one dictionary, and comes here again.
+        more = [one for one in response["description"].split("; ") if one not in said]
+        known["description"] = "; ".join([*said, *more])
     responses["default"] = {"description": "Refused, or failed.", "content": _PROBLEM}

@@ -1,9 +1,7 @@
 """The REST API of operators: dead letters, redrive, replay and fill, over the bus's functions."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Annotated, ClassVar
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -11,18 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import action as actions
 from app.bus import dead_letters
-from app.bus.action import Action, NoActionError
-from app.bus.dead_letters import Filter, NoDeliveryError, NotGivenUpError
+from app.bus.action import Action
+from app.bus.dead_letters import Filter
 from app.bus.delivery import State
 from app.bus.dry_run import dry_run
-from app.bus.mend import UnfitDataError
-from app.bus.redrive import NotHandledHereError, discard, redrive, redrive_all
-from app.bus.replay import NoSubscriberError, fill, replay
-from app.errors import AppError
+from app.bus.redrive import discard, redrive, redrive_all
+from app.bus.replay import fill, replay
 from app.web.auth import Who, require
 from app.web.fields import Page
 from app.web.idempotency import KEYED, Reply, once
 from app.web.limits import known_parameters
+from app.web.openapi import refuses
+from app.web.ops_refusals import NoHandlerError, NotDeadError, NotFoundError, refusals
 from app.web.ops_schemas import (
     ActionView,
     DeadLetterSummary,
@@ -43,7 +41,6 @@ from app.web.ops_schemas import (
     TypeName,
 )
 from app.web.paging import InvalidCursorError, PagingDep
-from app.web.problem import field_problem, validation_failed
 from app.web.state import DatabaseDep, RuntimeDep
 
 router = APIRouter(
@@ -51,59 +48,6 @@ router = APIRouter(
     tags=["ops"],
     dependencies=[Depends(require("ops")), Depends(known_parameters)],
 )
-
-
-class NotFoundError(AppError):
-    """There is no such delivery, action or subscriber."""
-
-    status: ClassVar[HTTPStatus] = HTTPStatus.NOT_FOUND
-    code: ClassVar[str] = "not_found"
-    title: ClassVar[str] = "Not found"
-    remedy: ClassVar[str] = (
-        "`GET /v1/ops/dead-letters` and `GET /v1/ops/actions` list what there is."
-    )
-
-
-class NotDeadError(AppError):
-    """The delivery is not in a state that allows this."""
-
-    status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
-    code: ClassVar[str] = "not_dead"
-    title: ClassVar[str] = "Not a dead letter"
-    remedy: ClassVar[str] = (
-        "Get the delivery as it stands; only what was given up can be redriven or discarded."
-    )
-
-
-class NoHandlerError(AppError):
-    """The process that was asked has no handler for the event."""
-
-    status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
-    code: ClassVar[str] = "no_handler"
-    title: ClassVar[str] = "No handler in this process"
-    remedy: ClassVar[str] = (
-        "Ask a process that runs this subscriber in a version that knows the event."
-    )
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Say to a client what the bus refused."""
-    try:
-        yield
-    except (NoDeliveryError, NoActionError, NoSubscriberError) as error:
-        raise NotFoundError(str(error)) from error
-    except NotGivenUpError as error:
-        raise NotDeadError(str(error)) from error
-    except NotHandledHereError as error:
-        raise NoHandlerError(str(error)) from error
-    except UnfitDataError as error:
-        raise validation_failed(
-            [
-                field_problem("body", ("data", *one.path), one.code, one.detail)
-                for one in error.misfits
-            ]
-        ) from error
 
 
 async def filtered(  # noqa: PLR0913, PLR0917 - one parameter per filter
@@ -168,7 +112,11 @@ async def count_dead_letters(
     return paging.page(views, filters, lambda one: (one.subscriber, one.type, one.error_type))
 
 
-@router.get("/dead-letters/{subscriber}/{event_id}", summary="Get a dead letter")
+@router.get(
+    "/dead-letters/{subscriber}/{event_id}",
+    responses=refuses(NotFoundError),
+    summary="Get a dead letter",
+)
 async def get_dead_letter(
     subscriber: SubscriberName, event_id: UUID, database: DatabaseDep
 ) -> DeadLetterView:
@@ -178,7 +126,11 @@ async def get_dead_letter(
             return DeadLetterView.of(await dead_letters.letter(session, subscriber, event_id))
 
 
-@router.post("/dead-letters/{subscriber}/{event_id}/redrive", summary="Redrive a dead letter")
+@router.post(
+    "/dead-letters/{subscriber}/{event_id}/redrive",
+    responses=refuses(NotFoundError, NotDeadError, NoHandlerError),
+    summary="Redrive a dead letter",
+)
 async def redrive_dead_letter(
     subscriber: SubscriberName,
     event_id: UUID,
@@ -203,6 +155,7 @@ async def redrive_dead_letter(
 @router.post(
     "/dead-letters/{subscriber}/{event_id}/discard",
     response_model=ActionView,
+    responses=refuses(NotFoundError, NotDeadError),
     openapi_extra=KEYED,
     summary="Discard a dead letter",
 )
@@ -243,6 +196,7 @@ async def redrive_dead_letters(who: Who, asked: RedriveMany, request: Request) -
     "/replay",
     status_code=HTTPStatus.ACCEPTED,
     response_model=ActionView,
+    responses=refuses(NotFoundError),
     openapi_extra=KEYED,
     summary="Replay history for a subscriber",
 )
@@ -260,6 +214,7 @@ async def replay_history(who: Who, asked: Replay, request: Request) -> Response:
     "/fill",
     status_code=HTTPStatus.ACCEPTED,
     response_model=ActionView,
+    responses=refuses(NotFoundError),
     openapi_extra=KEYED,
     summary="Give a subscriber the history from before it came",
 )
@@ -292,7 +247,11 @@ async def list_actions(paging: PagingDep, database: DatabaseDep) -> Page[ActionV
     return paging.page([ActionView.of(one) for one in found], {}, lambda one: (str(one.id),))
 
 
-@router.get("/actions/{action_id}", summary="Get an action and how far it is")
+@router.get(
+    "/actions/{action_id}",
+    responses=refuses(NotFoundError),
+    summary="Get an action and how far it is",
+)
 async def get_action(action_id: UUID, database: DatabaseDep) -> ProgressView:
     """Return an action, and its deliveries that have not succeeded by state."""
     with refusals():

@@ -10,7 +10,8 @@ from app.bus.unregister import DeadLettersLeftError, SubscriberAliveError, unreg
 from app.errors import AppError
 from app.web.auth import Who, require
 from app.web.limits import known_parameters
-from app.web.ops import refusals
+from app.web.openapi import refuses
+from app.web.ops_refusals import NotFoundError, refusals
 from app.web.ops_schemas import ActionView, SubscriberName
 from app.web.problem import UnavailableError
 from app.web.state import RuntimeDep
@@ -40,7 +41,11 @@ class LettersLeftError(AppError):
     remedy: ClassVar[str] = "Redrive or discard its dead letters first."
 
 
-@router.delete("/subscribers/{subscriber}", summary="Unregister a subscriber")
+@router.delete(
+    "/subscribers/{subscriber}",
+    responses=refuses(NotFoundError, AliveError, LettersLeftError),
+    summary="Unregister a subscriber",
+)
 async def unregister_subscriber(
     subscriber: SubscriberName,
     who: Who,

@@ -13,8 +13,10 @@ MEDIA_TYPE = "text/csv"
 
 Cell: TypeAlias = str | int | None
 
-# What Excel, LibreOffice and Google Sheets take for the start of a formula; East Asian ones too.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Where Excel, LibreOffice and Google Sheets would see a formula begin, with East Asian signs too.
+# Many a country's spreadsheet splits at semicolons or tabs, and then our quotes do not hold a text
+# together; what stands between such a split and the sign, the spreadsheet drops.
+_FORMULA = re.compile('(?:^|[;\t\r\n])["\\s]*+(?=[=+@\uff1d\uff0b\uff0d\uff20-])')
 _QUALITY = re.compile(r"q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 
@@ -55,18 +57,20 @@ def reply(
 def documented(columns: Sequence[str]) -> dict[str, Any]:
     """Return what OpenAPI says of such an answer: the `content` of a response."""
     description = (
-        "A row per item, newest first. Text that begins like a formula, with one of = + - @ or a "
-        "tab, has an apostrophe before it; numbers have not."
+        "A row per item, newest first. In text, an apostrophe stands before a = + - or @ with "
+        "which a formula would begin: the first character, or the first after a semicolon, a tab "
+        "or a line break. Numbers have none."
     )
     schema = {"type": "string", "description": description}
     return {MEDIA_TYPE: {"schema": schema, "example": ",".join(columns) + "\r\n"}}
 
 
 def escaped(cell: Cell) -> Cell:
-    """Return what to write for a cell: text that begins like a formula gets an apostrophe."""
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return cell
+    """Return what to write for a cell: in text, an apostrophe before whatever begins a formula.
+
+    Numbers stay numbers, so the first column of a table has none below zero.
+    """
+    return _FORMULA.sub(r"\g<0>'", cell) if isinstance(cell, str) else cell
 
 
 def _lines(rows: Iterable[Sequence[Cell]]) -> bytes:

@@ -24,6 +24,9 @@ from app.web.deadline import LONGEST_WAIT_S
 Look: TypeAlias = Callable[[AsyncSession, Collection[str]], Awaitable[Mapping[str, int]]]
 """Reads the versions of things, by key, in one statement; what is not there is left out."""
 
+MOST_WAITING = 1000
+"""How many requests wait in one process, streams included; the next are answered at once."""
+
 PREFER: dict[str, Any] = {
     "name": "Prefer",
     "in": "header",
@@ -31,7 +34,8 @@ PREFER: dict[str, Any] = {
     "schema": {"type": "string"},
     "description": (
         "`wait=N`: answer once it is decided, or after N seconds as it then stands; "
-        f"N is {LONGEST_WAIT_S} at most. `respond-async`: answer at once."
+        f"N is {LONGEST_WAIT_S} at most. `respond-async`: answer at once. A process in which "
+        f"{MOST_WAITING} wait already answers at once too, and without `Preference-Applied`."
     ),
     "example": "wait=5",
 }
@@ -72,7 +76,8 @@ def preference(request: Request) -> Preference:
     """Read the Prefer headers. What is not understood is passed over, as the RFC asks.
 
     `respond-async, wait=10` is to wait for ten seconds at most: without waiting there is nothing
-    that `wait` could mean.
+    that `wait` could mean. While MOST_WAITING wait already, nobody else is heard who wants to: ask
+    just before the wait would begin.
     """
     given = request.headers.getlist("prefer")
     if not given:
@@ -83,11 +88,15 @@ def preference(request: Request) -> Preference:
     wait = named.get("wait", "")
     seconds = None
     if wait.isascii() and wait.isdigit() and len(wait) <= _MOST_DIGITS:
-        seconds = int(wait)
-    return Preference(
-        wait_s=None if seconds is None else min(seconds, LONGEST_WAIT_S),
-        is_async="respond-async" in named,
-    )
+        seconds = min(int(wait), LONGEST_WAIT_S)
+    if seconds and _waiting(request) >= MOST_WAITING:
+        seconds = None
+    return Preference(wait_s=seconds, is_async="respond-async" in named)
+
+
+def _waiting(request: Request) -> int:
+    watches: dict[Look, Watch] = getattr(request.app.state, "watches", {})
+    return sum(one.waiting for one in watches.values())
 
 
 def _preferences(given: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -145,6 +154,11 @@ class Watch:
         self._took_s = 0.0
         self._nudge = anyio.Event()
         process.wake_up.listeners.append(self._nudged)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait at the moment."""
+        return len(self._waiters)
 
     async def changed(self, key: str, seen: int, *, timeout_s: float) -> int | None:
         """Wait until the version of key is not the one seen, and return it.

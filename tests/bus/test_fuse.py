@@ -34,7 +34,7 @@ PATIENT = RetryPolicy(first_s=1e6, most_s=1e6)
 
 @pytest.fixture(autouse=True)
 def logs() -> Iterator[list[EventDict]]:
-    """Collect the log; tracebacks in colour cost more than the tests."""
+    """Collect the log."""
     with capture_logs() as lines:
         yield lines
 

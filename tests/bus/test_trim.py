@@ -207,7 +207,7 @@ async def test_the_relay_itself_notices_a_stream_that_fills_up(
 ) -> None:
     room = Room(cap=200)
     await filled(database, stream, 0, "ears")
-    await ring(database, *(Rang(bell="a") for _ in range(1000)))
+    await ring(database, *(Rang(bell="a") for _ in range(500)))
     relay = Relay(database, stream, WakeUp(), RelayPolicy(page=100), room)
 
     while await relay.publish_page():
@@ -226,12 +226,12 @@ async def test_through_a_narrow_stream_everything_arrives_once(
     _, *others = loops(database, stream, [ears])
     wake_up = WakeUp()
     relay = Relay(database, stream, wake_up, RelayPolicy(page=50, idle_poll_s=0.02), room)
-    await ring(database, *(Rang(bell="a") for _ in range(600)))
+    await ring(database, *(Rang(bell="a") for _ in range(300)))
 
     async with running(relay, *others, Trim(database, stream, room, OFTEN)):
-        await until_handled(database, "ears", 600)
+        await until_handled(database, "ears", 300)
 
-    assert await handled_count(database, "effects") == 600
+    assert await handled_count(database, "effects") == 300
     assert await delivery_rows(database) == []
 
 
@@ -247,7 +247,7 @@ async def test_a_full_engine_makes_events_wait_and_trimming_frees_it(database: D
         with server.client() as client:
             used = int(client.info("memory")["used_memory"])
             client.config_set("maxmemory", used + 600_000)
-            await ring(database, *(Rang(bell="a" * 60) for _ in range(3000)))
+            await ring(database, *(Rang(bell="a" * 80) for _ in range(2000)))
             relay, *others = loops(database, stream, [ears])
 
             async with running(relay) as supervisor:
@@ -259,8 +259,8 @@ async def test_a_full_engine_makes_events_wait_and_trimming_frees_it(database: D
             assert await unpublished_count(database) > 0
 
             async with running(relay, *others, Trim(database, stream, Room(), OFTEN)):
-                await until_handled(database, "ears", 3000)
-        assert await handled_count(database, "effects") == 3000
+                await until_handled(database, "ears", 2000)
+        assert await handled_count(database, "effects") == 2000
     finally:
         await stream.close()
         server.stop()

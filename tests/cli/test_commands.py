@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.commands import _MODULES, commands
-from tests.system.orderly import ROOT, clean_environment
+from tests.starter import ROOT, clean_environment
 
 WORDS = list(_MODULES)
 

@@ -41,8 +41,8 @@ class Order:
 
     @property
     def moving(self) -> int:
-        """Units that leave or have left."""
-        return sum(line.fulfilling + line.fulfilled for line in self.lines.values())
+        """Units that are leaving."""
+        return sum(line.fulfilling for line in self.lines.values())
 
     @property
     def open(self) -> dict[str, int]:
@@ -127,7 +127,12 @@ class OrderModel:
     def cancel(self, order_id: str, reason: str, versions: Collection[int] | None) -> None:
         """Call an order off."""
         order = self._asked(order_id, "cancel", versions)
-        self._moved(order_id, "cancelled", reason=reason)
+        gone = [
+            {"sku": sku, "quantity": line.fulfilled}
+            for sku, line in sorted(order.lines.items())
+            if line.fulfilled
+        ]
+        self._moved(order_id, "cancelled", reason=reason, fulfilled=gone)
         order.reason = reason
 
     def check_fulfill(self, order_id: str, wanted: Mapping[str, int] | None) -> dict[str, int]:

@@ -41,12 +41,13 @@ async def every_life(database: Database) -> Post:
         draft(SPLIT),
         draft(SPLIT, ("HAT", 1)),
         draft(("MUG", 9999)),
+        draft(("MUG", 2)),
         *(manual(("MUG", 3)) for _ in range(5)),
     ]
     ids = [order.id for order in await placed(database, *lives)]
     auto, taken_back, part, stayed, dead = ids[:5]
-    split, gone, short = ids[5:8]
-    held, bought, let_go, late, off = ids[8:]
+    split, gone, short, rest = ids[5:9]
+    held, bought, let_go, late, off = ids[9:]
     await _cancelled(database, dead)
     await post.overtake(OrderCancelled)
     await post.deliver_all()
@@ -61,11 +62,13 @@ async def every_life(database: Database) -> Post:
         await _cancelled(database, order_id)
     await fulfilling(database, part, ("HAT", 1))
     await fulfilling(database, gone, ("MUG", 24))
+    await fulfilling(database, rest, ("MUG", 1))
     unsent = await fulfilling(database, stayed)
     await unfulfilling(database, stayed, unsent.id)
     await post.overtake(FulfillmentCancelRequested)
     await post.deliver_all()
     await fulfilling(database, gone)
+    await _cancelled(database, rest)
     await fulfilling(database, stayed, ("MUG", 1))
     await _corrected(database)
     await post.deliver_all()
@@ -79,6 +82,7 @@ async def every_life(database: Database) -> Post:
         split: OrderStatus.CONFIRMED,
         gone: OrderStatus.FULFILLED,
         short: OrderStatus.REJECTED,
+        rest: OrderStatus.CANCELLED,
         held: OrderStatus.RESERVED,
         bought: OrderStatus.CONFIRMED,
         let_go: OrderStatus.CANCELLED,

@@ -28,7 +28,7 @@ def make(tmp_path: Path, sqlite_template: Path) -> Callable[[], World]:
 
 
 def test_in_no_life_do_orders_and_stock_disagree(make: Callable[[], World]) -> None:
-    run(make, 8, seed=1, shortest=False)
+    run(make, 5, seed=1, shortest=False)
 
 
 def test_a_fulfillment_that_is_decided_twice_is_caught(

@@ -12,6 +12,8 @@ from app.bus.append import Appended
 from app.bus.errors import StreamUnavailableError
 from app.bus.stream import Entry, Stream
 from app.db import Database
+from app.errors import AppError
+from app.group_commit import Item, Outcome, Work
 from tests.bus.owing import passing_trouble
 
 Kind = Literal["crash", "trouble", "freeze"]
@@ -59,6 +61,14 @@ class Trap:
         self.frozen = anyio.Event()
         self._at = list(at)
 
+    def pass_by(self) -> None:
+        """Come to a point where nothing can be waited for, so that only a crash strikes there."""
+        self.seen += 1
+        if self._at and self.seen >= self._at[0] and self.kind == "crash":
+            self._at.pop(0)
+            self.seen = 0
+            raise Crash
+
     async def step(self, engine: Literal["database", "stream"], *, holds: bool = False) -> None:
         """Come to a point beside an engine; holds says that a transaction is open."""
         self.seen += 1
@@ -78,14 +88,19 @@ class Trap:
 class CrashingDatabase:
     """A database whose caller may be struck before and after each commit that changes something.
 
-    When wide, also after each read and before each transaction.
+    When wide, also after each read and before each transaction; with each_statement, it may crash
+    after each statement of a transaction, whoever awaits it.
     """
 
-    def __init__(self, inner: Database, trap: Trap, *, wide: bool = False) -> None:
+    def __init__(
+        self, inner: Database, trap: Trap, *, wide: bool = False, each_statement: bool = False
+    ) -> None:
         self.single_writer = inner.single_writer
         self._inner = inner
         self._trap = trap
         self._wide = wide
+        self._each_statement = each_statement
+        self._counts = False
         self._changed = False
         listen(inner.writer.sync_engine, "after_cursor_execute", self._executed)
 
@@ -94,17 +109,31 @@ class CrashingDatabase:
         remove(self._inner.writer.sync_engine, "after_cursor_execute", self._executed)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, *, lock_s: float | None = None) -> AsyncIterator[AsyncSession]:
         if self._wide:
             await self._trap.step("database")
-        async with self._inner.write() as session:
-            self._changed = False
-            yield session
+        async with self._inner.write(lock_s=lock_s) as session:
+            self._changed, self._counts = False, self._each_statement
+            try:
+                yield session
+            finally:
+                self._counts = False
             changed = self._changed
             if changed:
                 await self._trap.step("database", holds=True)
         if changed:
             await self._trap.step("database")
+
+    async def together(
+        self, work: Work[Item, Outcome], item: Item, *, weight: int = 1
+    ) -> Outcome:
+        """Write an item by itself: what strikes its transaction is to strike whoever asks."""
+        del weight
+        async with self.write() as session:
+            [outcome] = await work(session, [item])
+            if isinstance(outcome, AppError):
+                raise outcome
+        return outcome
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -116,6 +145,9 @@ class CrashingDatabase:
     def _executed(self, connection: object, cursor: Any, statement: str, *rest: object) -> None:  # noqa: ANN401 - the hook's signature
         del connection, rest
         self._changed |= not statement.startswith(("SELECT", "PRAGMA")) and cursor.rowcount != 0
+        # The engine is the inner database's, which others use as well.
+        if self._counts:
+            self._trap.pass_by()
 
 
 class CrashingStream(Stream):

@@ -16,9 +16,11 @@ import structlog
 from pydantic import SecretStr
 
 from app import schema
+from app.main import create_app
 from app.settings import Settings
 from tests.domain import lives as domain
 from tests.domain.world import World as LivingWorld
+from tests.faults.crash_commands import dying_at, dying_everywhere
 from tests.faults.crash_points import Ground, on_postgresql, on_sqlite, singles_and_pairs
 from tests.faults.protocol import histories as protocol
 from tests.faults.protocol.world import World
@@ -29,7 +31,10 @@ _DATABASES = 4
 
 
 async def crash_points(tell: Callable[[str], object]) -> bool:
-    """Crash at every point and at every pair, on both databases; tell, and return if all held."""
+    """Crash at every point and at every pair, on both databases; tell, and return if all held.
+
+    Of a shop's commands at every point only.
+    """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     valkey = ValkeyServer(persistent=False)
     await anyio.to_thread.run_sync(valkey.start)
@@ -50,9 +55,33 @@ async def crash_points(tell: Callable[[str], object]) -> bool:
                     for at, broken in found.broken.items():
                         tell(f"    crashes at {at}: {broken}")
                     held = held and not found.broken
+                held = await _commands(tell, name, ground) and held
     finally:
         await anyio.to_thread.run_sync(valkey.stop)
     return held
+
+
+async def _commands(tell: Callable[[str], object], name: str, ground: Ground) -> bool:
+    """Let a shop's process die at every point of a day, one a day; and at all of them in one."""
+    began = time.monotonic()
+    app = create_app(Settings.model_validate({}))
+    async with ground() as inner:
+        deaths, wrong = await dying_everywhere(inner, app)
+    broken = {"everywhere": wrong} if wrong else {}
+    async with ground() as inner:
+        points, _ = await dying_at(inner, app)
+    for point in range(1, points + 1):
+        async with ground() as inner:
+            _, wrong = await dying_at(inner, app, point)
+        if wrong:
+            broken[f"at {point}"] = wrong
+    tell(
+        f"{name}, commands: {deaths} deaths in one day, {points} days with one, "
+        f"{len(broken)} not survived, {time.monotonic() - began:.0f} s"
+    )
+    for where, wrong in broken.items():
+        tell(f"    crashes {where}: {wrong}")
+    return not broken
 
 
 def histories(tell: Callable[[str], object], number: int, seed: int) -> bool:

@@ -13,7 +13,7 @@ from tests.conftest import PostgresFixture
 from tests.faults.crash_points import count, on_postgresql, on_sqlite, survived
 from tests.valkey import ValkeyServer
 
-PAIRS = 8
+PAIRS = 4
 KEPT_OR_LOST = pytest.mark.parametrize("flushed", [False, True], ids=["stream kept", "stream lost"])
 
 
@@ -45,7 +45,8 @@ async def test_every_crash_point_is_survived_on_postgresql(
         points = await count(ground, valkey.url)
         assert points > 12
 
-        # The stream is kept after one half of them and lost after the other.
+        # Two in three, as every one is on SQLite: the stream is kept after the one and lost after
+        # the other. Points come in pairs, before and after a step; so it is some of either kind.
         for flushed in (False, True):
-            half = [(point,) for point in range(1 + flushed, points + 1, 2)]
-            assert (await survived(ground, valkey.url, half, flushed=flushed)).broken == {}
+            third = [(point,) for point in range(1 + flushed, points + 1, 3)]
+            assert (await survived(ground, valkey.url, third, flushed=flushed)).broken == {}

@@ -21,7 +21,7 @@ def make(tmp_path: Path, sqlite_template: Path, valkey: ValkeyServer) -> Callabl
 
 
 def test_no_history_loses_or_doubles_an_effect(make: Callable[[], World]) -> None:
-    run(make, 8)
+    run(make, 5)
 
 
 @pytest.mark.parametrize(

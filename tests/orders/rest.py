@@ -1,6 +1,6 @@
 """The application in front of a database, and what tests of the REST API of orders send it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,11 +11,10 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from app.db import Database
-from app.main import create_app
 from app.modules.orders.models.life import OrderStatus
-from app.settings import Settings
+from tests.contracts.told import told
 from tests.orders.sample import answer, reserved
-from tests.web.sample import Process
+from tests.web.sample import Process, settings, whole
 
 SQLITE = pytest.mark.parametrize("closed_database", ["sqlite"], indirect=True)
 """For what the database has no part in: on one of them is enough."""
@@ -27,21 +26,21 @@ MUG = {"title": "Mug", "unit_price": {"amount": "4.25", "currency": "GBP"}}
 CUP = {"title": "Cup", "unit_price": {"amount": "1.99", "currency": "GBP"}}
 
 
-def application(database: Database, **values: object) -> FastAPI:
+def application(database: Database, **values: Hashable) -> FastAPI:
     """Build the whole application on database, without its loops; it hears of commits."""
-    settings = Settings.model_validate(values)
-    app = create_app(settings)
-    process = Process(settings=settings, database=database)
-    app.state.runtime = process
+    process = Process(settings=settings(**values), database=database)
     database.on_publish = process.wake_up.committed
-    return app
+    return whole(process, **values)
 
 
 def client_of(app: FastAPI, **headers: str) -> httpx2.AsyncClient:
     """Return a client of the application, on this machine."""
     transport = httpx2.ASGITransport(app=app)
     return httpx2.AsyncClient(
-        transport=transport, base_url="http://localhost:8000", headers=headers
+        transport=transport,
+        base_url="http://localhost:8000",
+        headers=headers,
+        event_hooks={"response": [told]},
     )
 
 

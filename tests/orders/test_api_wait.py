@@ -11,6 +11,7 @@ from app.db import Database
 from app.modules.orders.events import Shortage
 from app.modules.orders.models.life import OrderStatus
 from app.modules.orders.service.settle import Verdict, settle
+from app.web import waiting
 from tests.orders.rest import MUG, SQLITE, app_of, order_of, placed_at, process_of, put
 from tests.orders.sample import answer, published, reserved
 
@@ -178,7 +179,7 @@ async def test_a_read_with_an_etag_waits_until_it_is_another_one(
 def waiters(client: httpx2.AsyncClient) -> int:
     """Return how many requests wait for an order in this process."""
     watches = getattr(app_of(client).state, "watches", {})
-    return sum(len(watch._waiters) for watch in watches.values())
+    return sum(watch.waiting for watch in watches.values())
 
 
 async def test_whoever_waits_holds_no_connection_and_one_looks_for_all(
@@ -209,6 +210,38 @@ async def test_whoever_waits_holds_no_connection_and_one_looks_for_all(
     assert reads <= 1
     assert 0 in held
     assert [one.json()["status"] for one in answers] == ["reserved"] * 20
+
+
+@pytest.mark.parametrize("path", ["/v1/orders", "/v1/orders/{id}", "/v1/events?after=latest"])
+async def test_when_too_many_wait_the_next_are_answered_at_once(
+    client: httpx2.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    order_id = await placed_at(client, database)
+    monkeypatch.setattr(waiting, "MOST_WAITING", 2)
+
+    def ask(prefer: str) -> Coroutine[Any, Any, httpx2.Response]:
+        if path == "/v1/orders":
+            return post(client, prefer)
+        return client.get(path.format(id=order_id), headers={"Prefer": prefer})
+
+    async with anyio.create_task_group() as others:
+        others.start_soon(ask, "wait=10")
+        others.start_soon(client.get, f"/v1/orders/{order_id}/events")
+        with anyio.fail_after(5):
+            while waiters(client) < 2:
+                await anyio.sleep(0.005)
+        took_s, refused = await timed(lambda: ask("wait=10"))
+        _, said = await timed(lambda: ask("respond-async, wait=10"))
+        none = await ask("wait=0")
+        others.cancel_scope.cancel()
+    _, waited = await timed(lambda: ask("wait=1"))
+
+    assert took_s < 3
+    assert refused.is_success
+    assert "preference-applied" not in refused.headers
+    assert said.headers["preference-applied"] == "respond-async"
+    assert none.headers["preference-applied"] == "wait=0"
+    assert waited.headers["preference-applied"] == "wait=1"
 
 
 async def test_a_stop_ends_the_waiting(client: httpx2.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""Cancelling: from everywhere before the first unit moves, and always told."""
+"""Cancelling: from everywhere before the last unit moves, and always told."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from app.modules.orders.errors import (
     OrderStateConflictError,
     PreconditionFailedError,
 )
-from app.modules.orders.events import OrderCancelled
+from app.modules.orders.events import OrderCancelled, OrderedLine
 from app.modules.orders.models.life import Action, OrderStatus
 from app.modules.orders.models.order import PlacedOrder
 from app.modules.orders.service.cancel import cancel
@@ -108,8 +108,25 @@ async def test_what_moves_cannot_be_cancelled(database: Database) -> None:
         "allowed_actions": [Action.FULFILL],
     }
     await answer(database, issued(order_id, fulfillment.id))
+    await fulfilling(database, order_id)
     with pytest.raises(OrderStateConflictError):
         await cancelled(database, order_id)
+
+
+async def test_of_an_order_that_left_in_part_the_rest_can_be_cancelled(database: Database) -> None:
+    order_id = await standing_at(database, OrderStatus.CONFIRMED)
+    fulfillment = await fulfilling(database, order_id, ("MUG", 1))
+    await answer(database, issued(order_id, fulfillment.id))
+    assert (await stored(database, order_id)).allowed_actions == [Action.CANCEL, Action.FULFILL]
+
+    order = await cancelled(database, order_id)
+
+    assert (order.status, order.allowed_actions) == (OrderStatus.CANCELLED, [])
+    assert [(line.open, line.fulfilled) for line in order.lines] == [(1, 1)]
+    event = (await published(database))[-1]
+    assert isinstance(event, OrderCancelled)
+    assert event.fulfilled == (OrderedLine(sku="MUG", quantity=1),)
+    await check_history(database, order_id)
 
 
 async def test_what_moves_no_longer_can_be_cancelled(database: Database) -> None:

@@ -17,45 +17,56 @@ import anyio
 import httpx2
 
 from tests.ends import EndsWithUs
+from tests.starter import Started, clean_environment, starter
 
-ROOT = Path(__file__).parents[2]
 SETTLED = {"confirmed", "rejected"}
-
-
-def clean_environment(values: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment with nothing of ours in it but values."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"PYTHONPATH": str(ROOT), "APP_LOG_FORMAT": "json"} | dict(values)
 
 
 def run(
     words: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
     """Run one command of the program to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "app", *words],
-        cwd=directory,
-        env=clean_environment(environment or {}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        process = starter().start(
+            "app",
+            words,
+            directory,
+            clean_environment(environment or {}),
+            (output.fileno(), errors.fileno()),
+        )
+        try:
+            code = process.wait(60)
+        finally:
+            process.kill()
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(
+            words, code, output.read().decode(), errors.read().decode()
+        )
 
 
 class Orderly:
-    """One `python -m app serve`, on a free port; ended with the block."""
+    """One `python -m app serve`, on a free port; ended with the block.
+
+    A fresh one is an interpreter of its own, which imports everything first, as a user's does.
+    """
 
     module = "app"
 
     def __init__(
-        self, directory: Path, environment: Mapping[str, str] | None = None, *, port: int = 0
+        self,
+        directory: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        port: int = 0,
+        fresh: bool = False,
     ) -> None:
         self.directory = directory
         self._environment = clean_environment(environment or {})
         self._port = port
+        self._fresh = fresh
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Started | None = None
         self._ends_with_us: EndsWithUs | None = None
         self.url = ""
 
@@ -80,22 +91,34 @@ class Orderly:
 
     def start(self) -> None:
         """Start the process and wait until it says where it listens."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", self.module, "serve", "--port", str(self._port)],
-            cwd=self.directory,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-        )
-        self._ends_with_us = EndsWithUs(self._process)
-        assert self._process.stdout is not None
-        with self._process.stdout as output:
-            first = output.readline().decode()
+        reading, output = os.pipe()
+        with os.fdopen(reading) as printed:
+            try:
+                self._process = self._begun(output)
+            finally:
+                os.close(output)
+            self._ends_with_us = EndsWithUs(self._process.pid)
+            first = printed.readline()
         found = re.search(r"http://\S+", first)
         if found is None:
             self._process.wait(10)
             raise AssertionError(f"the process did not start: {self.log()}")
         self.url = found[0]
+
+    def _begun(self, output: int) -> "subprocess.Popen[bytes] | Started":
+        words = ["serve", "--port", str(self._port)]
+        errors = self._log.fileno()
+        if not self._fresh:
+            return starter().start(
+                self.module, words, self.directory, self._environment, (output, errors)
+            )
+        return subprocess.Popen(
+            [sys.executable, "-m", self.module, *words],
+            cwd=self.directory,
+            env=self._environment,
+            stdout=output,
+            stderr=errors,
+        )
 
     def kill(self) -> None:
         """Kill -9."""

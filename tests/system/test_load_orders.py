@@ -14,8 +14,9 @@ import pytest
 from app.cli.load_follow import Decider
 from app.cli.shop_export import read_export
 from tests.ends import EndsWithUs
+from tests.starter import ROOT, clean_environment
 from tests.system.conftest import Deployment
-from tests.system.orderly import ROOT, Shop, clean_environment, run
+from tests.system.orderly import Shop, run
 
 EXAMPLE = ROOT / "examples" / "orders.csv"
 
@@ -94,7 +95,7 @@ async def test_a_load_that_is_killed_and_starts_again_ends_as_if_it_had_not_been
 async def kill_a_load(directory: Path, url: str, options: list[str], shop: Shop) -> None:
     """Start a load, and kill -9 it when it has posted five orders."""
     with start_a_load(directory, url, options) as killed:
-        ends_with_us = EndsWithUs(killed)
+        ends_with_us = EndsWithUs(killed.pid)
         with anyio.fail_after(30):
             while await shop.count() < 5:
                 await anyio.sleep(0.005)

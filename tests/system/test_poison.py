@@ -1,11 +1,8 @@
 """Poison that kills the process: five lives at most, and the neighbours lose nothing."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -16,8 +13,8 @@ from app.bus.stream import Stream
 from app.db import Database
 from tests.bus.owing import published
 from tests.bus.sample import Rang, delivery_rows, handled_count, relay_all, ring
+from tests.starter import ROOT, Started, clean_environment, starter
 from tests.system import poison_worker
-from tests.system.orderly import clean_environment
 from tests.system.poison_worker import KILLED, POISON, fatal_ears
 from tests.valkey import ValkeyServer
 
@@ -25,11 +22,9 @@ LIVES = 12
 
 
 @contextmanager
-def worker(*words: str) -> Iterator["subprocess.Popen[bytes]"]:
+def worker(*words: str) -> Iterator[Started]:
     """Run a worker in a process of its own for the length of the block."""
-    process = subprocess.Popen(
-        [sys.executable, Path(poison_worker.__file__), *words], env=clean_environment({})
-    )
+    process = starter().start(poison_worker.__name__, words, ROOT, clean_environment({}), (1, 2))
     try:
         yield process
     finally:

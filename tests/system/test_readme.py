@@ -15,8 +15,8 @@ from typer.main import get_command
 from app.cli.commands import commands
 from app.main import create_app
 from app.settings import Settings
+from tests.starter import ROOT, clean_environment
 from tests.system.conftest import Deployment
-from tests.system.orderly import ROOT, clean_environment
 
 README = (ROOT / "README.md").read_text()
 

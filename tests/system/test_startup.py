@@ -1,6 +1,5 @@
 """Starting and stopping: it works, or it is one sentence and a non-zero exit."""
 
-import json
 import signal
 import socket
 import sqlite3
@@ -16,8 +15,9 @@ import pytest
 from sqlalchemy import text
 
 from app import db
+from tests.starter import clean_environment
 from tests.system.conftest import Deployment
-from tests.system.orderly import Orderly, Shop, clean_environment, run
+from tests.system.orderly import Orderly, Shop, run
 
 NOBODY = "127.0.0.1:9"
 
@@ -51,57 +51,19 @@ UNUSABLE = [
     ),
 ]
 
-# `serve`, once per configuration that it reads; imports take most of the time of a start.
-SERVE_EACH = """
-import contextlib, io, json, os, sys
-from app.__main__ import main
 
-ours = dict(os.environ)
-for environment in json.load(sys.stdin):
-    os.environ.clear()
-    os.environ.update(ours | environment)
-    sys.argv = ["app", "serve"]
-    error, code = io.StringIO(), 0
-    with contextlib.redirect_stderr(error):
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-    print(json.dumps([code, error.getvalue()]))
-"""
-
-
-@pytest.fixture(scope="module")
-def refusals(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> list["subprocess.CompletedProcess[str]"]:
-    """Return how `serve` ended with each of UNUSABLE."""
-    done = subprocess.run(
-        [sys.executable, "-c", SERVE_EACH],
-        cwd=tmp_path_factory.mktemp("refusals"),
-        env=clean_environment({}),
-        input=json.dumps([environment for environment, _ in UNUSABLE]),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    ends = [json.loads(line) for line in done.stdout.splitlines()]
-    return [subprocess.CompletedProcess("serve", code, "", error) for code, error in ends]
-
-
-@pytest.mark.parametrize("number", range(len(UNUSABLE)), ids=[str(case) for case, _ in UNUSABLE])
+@pytest.mark.parametrize(("environment", "reason"), UNUSABLE)
 def test_a_configuration_that_cannot_work_is_one_sentence(
-    refusals: list["subprocess.CompletedProcess[str]"], number: int
+    tmp_path: Path, environment: dict[str, str], reason: str
 ) -> None:
-    sentence = refused(refusals[number])
+    sentence = refused(run(["serve"], tmp_path, environment))
 
-    assert UNUSABLE[number][1] in sentence
+    assert reason in sentence
     assert "secret" not in sentence
 
 
 def test_a_data_directory_has_one_process(tmp_path: Path) -> None:
-    with Orderly(tmp_path) as first:
+    with Orderly(tmp_path, fresh=True) as first:
         sentence = refused(run(["serve", "--port", "0"], tmp_path))
 
     assert f"(process {first.pid}) already runs on var" in sentence

@@ -101,5 +101,5 @@ async def test_three_workers_sell_what_there_is_and_never_wait_for_each_other(
 async def test_one_process_sells_what_there_is(deploy: Callable[[str], Deployment]) -> None:
     deployment = deploy("embedded")
     async with Shop(deployment.start_all().url) as shop:
-        await check_storm(shop, buyers=150, units=30)
+        await check_storm(shop, buyers=80, units=16)
     await deployment.verify()

@@ -9,6 +9,7 @@ import pytest
 from app import db
 from app.db import Database
 from app.web import claims, keys
+from tests.contracts.told import told
 from tests.web import key_server
 from tests.web.sample import Process, build, settings, things
 
@@ -47,7 +48,11 @@ async def client(process: Process) -> AsyncIterator[httpx2.AsyncClient]:
 def connected(process: Process) -> httpx2.AsyncClient:
     """Return a client of an application in front of process."""
     transport = httpx2.ASGITransport(app=build(process))
-    return httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000")
+    return httpx2.AsyncClient(
+        transport=transport,
+        base_url="http://localhost:8000",
+        event_hooks={"response": [told]},
+    )
 
 
 @pytest.fixture

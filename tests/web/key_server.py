@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 
 from app.web import keys_api
 from app.web.auth import customer_of, principal, require
+from tests.contracts.told import told
 from tests.web.sample import Process, build
 
 OURS = "a-key-of-enough-letters"
@@ -51,7 +52,11 @@ def application(process: Process) -> FastAPI:
 
 def connected(process: Process) -> httpx2.AsyncClient:
     transport = httpx2.ASGITransport(app=application(process))
-    return httpx2.AsyncClient(transport=transport, base_url="http://localhost:8000")
+    return httpx2.AsyncClient(
+        transport=transport,
+        base_url="http://localhost:8000",
+        event_hooks={"response": [told]},
+    )
 
 
 async def make(client: httpx2.AsyncClient, *scopes: str, **more: Any) -> httpx2.Response:  # noqa: ANN401 - further members

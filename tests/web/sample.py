@@ -1,7 +1,8 @@
 """A small API that uses everything the web room offers, for its tests."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, s
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import State
 
 from app.bus.event import current_context
 from app.bus.stream import Stream
@@ -20,6 +22,7 @@ from app.bus.supervise import LoopHealth
 from app.bus.wakeup import WakeUp
 from app.db import Database
 from app.errors import AppError
+from app.main import create_app
 from app.settings import Settings
 from app.web import docs, feed, health, openapi, problem, problems_page
 from app.web.auth import Who, principal, require
@@ -200,6 +203,23 @@ def build(process: Process) -> FastAPI:
     docs.install(app)
     problems_page.install(app)
     openapi.install(app)
+    return app
+
+
+@cache
+def _whole(**values: Hashable) -> FastAPI:
+    return create_app(settings(**values))
+
+
+def whole(process: Process, **values: Hashable) -> FastAPI:
+    """Put the whole application in front of a process, with settings of these values.
+
+    What it works out of its routes at the first request is kept for the next test, as that takes
+    longer than most tests; its state and its middlewares are new.
+    """
+    app = _whole(**values)
+    app.state = State({"settings": process.settings, "runtime": process})
+    app.middleware_stack = None
     return app
 
 

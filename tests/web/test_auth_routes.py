@@ -23,7 +23,7 @@ from app.web.principal import FOR_CUSTOMERS, SCOPES
 from tests.bus.given_up import dump
 from tests.orders.sample import CLERK, catalogue, fulfilling, standing_at, unfulfilling, voided
 from tests.orders.sample import answer as answer_with
-from tests.web.sample import Process, problem_of, settings
+from tests.web.sample import Process, problem_of, settings, whole
 
 OURS = "a-key-of-enough-letters"
 
@@ -100,9 +100,8 @@ def database(sqlite_template: Path) -> Iterator[Database]:
 @pytest.fixture
 async def client(database: Database) -> AsyncIterator[httpx2.AsyncClient]:
     """Connect without a key to the whole application, which has one; no loop runs."""
-    app = application()
-    app.state.runtime = Process(settings=settings(api_key=OURS), database=database)
-    transport = httpx2.ASGITransport(app=app)
+    process = Process(settings=settings(api_key=OURS), database=database)
+    transport = httpx2.ASGITransport(app=whole(process, api_key=OURS))
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as opened:
         yield opened
     await database.close()

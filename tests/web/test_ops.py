@@ -14,11 +14,11 @@ from app.bus.due import DueDeliveries
 from app.bus.stream import Stream
 from app.bus.tables import delivery, outbox
 from app.db import Database
-from app.main import SUBSCRIBERS, create_app
-from app.settings import Settings
+from app.main import SUBSCRIBERS
 from tests.bus.given_up import LOUD, Ears, dead, dump
 from tests.bus.sample import Rang, delivery_rows, handled_count, relay_all, ring, subscribed
-from tests.web.sample import Process, problem_of
+from tests.contracts.told import told
+from tests.web.sample import Process, problem_of, settings, whole
 
 NOBODY = UUID("01890000-0000-7000-8000-000000000000")
 
@@ -31,18 +31,17 @@ def ears() -> Ears:
 @pytest.fixture
 def process(database: Database, ears: Ears) -> Process:
     """Stand in for a process whose one subscriber is ears; no loop runs."""
-    settings = Settings.model_validate({})
-    return Process(settings=settings, database=database, subscribers=[ears.subscriber])
+    return Process(settings=settings(), database=database, subscribers=[ears.subscriber])
 
 
 @pytest.fixture
 async def client(process: Process) -> AsyncIterator[httpx2.AsyncClient]:
     """Connect to the whole application."""
-    app = create_app(process.settings)
-    app.state.runtime = process
-    transport = httpx2.ASGITransport(app=app)
+    transport = httpx2.ASGITransport(app=whole(process))
     async with httpx2.AsyncClient(
-        transport=transport, base_url="http://localhost/v1/ops"
+        transport=transport,
+        base_url="http://localhost/v1/ops",
+        event_hooks={"response": [told]},
     ) as opened:
         yield opened
 
@@ -234,11 +233,9 @@ async def test_a_forged_cursor_of_the_right_shape_is_refused(
 
 
 async def test_a_dry_run_of_a_module_tells_its_events_and_tables(database: Database) -> None:
-    settings = Settings.model_validate({})
-    app = create_app(settings)
-    app.state.runtime = Process(settings=settings, database=database, subscribers=SUBSCRIBERS)
+    process = Process(settings=settings(), database=database, subscribers=SUBSCRIBERS)
     await subscribed(database, *SUBSCRIBERS)
-    transport = httpx2.ASGITransport(app=app)
+    transport = httpx2.ASGITransport(app=whole(process))
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
         price = {"amount": "1", "currency": "GBP"}
         await client.put("/v1/products/MUG", json={"title": "Mug", "unit_price": price})

@@ -2,9 +2,13 @@
 
 import csv
 import io
+import re
+from itertools import chain
 
 import pytest
 from fastapi import Request
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from app.web.tabular import Cell, _lines, escaped, wanted
 
@@ -42,8 +46,13 @@ def test_csv_is_for_those_who_would_rather_have_it(accept: list[str], is_csv: bo
         ("+1", "'+1"),
         ("-1", "'-1"),
         ("@A1", "'@A1"),
-        ("\t=1", "'\t=1"),
-        ("\r=1", "'\r=1"),
+        ("\t=1", "\t'=1"),
+        ("\r\n=1", "\r\n'=1"),
+        (' "=1', " \"'=1"),
+        ("a;=HYPERLINK(A1)", "a;'=HYPERLINK(A1)"),
+        ("a;b\t-1;@A1", "a;b\t'-1;'@A1"),
+        ('a; "+1', "a; \"'+1"),
+        ("a,-1", "a,-1"),
         ("\uff1d1+1", "'\uff1d1+1"),
         ("1=1", "1=1"),
         (-1, -1),
@@ -53,6 +62,25 @@ def test_csv_is_for_those_who_would_rather_have_it(accept: list[str], is_csv: bo
 )
 def test_no_cell_is_a_formula(cell: Cell, written: Cell) -> None:
     assert escaped(cell) == written
+
+
+@given(st.lists(st.text("=-@;,\t\r\n\"' a", max_size=8), min_size=2, max_size=2))
+@example(["a;=HYPERLINK(A1)", 'a;"=1'])
+def test_no_cell_is_a_formula_wherever_a_spreadsheet_splits(texts: list[str]) -> None:
+    first, second = texts
+    row: list[Cell] = [7, first, -5, second]
+
+    lines = _lines([row, row]).decode()
+
+    for separator in ";\t":
+        quoted = csv.reader(io.StringIO(lines, newline=""), delimiter=separator)
+        for cell in [*chain(*quoted), *re.split(f"[{separator}\r\n]", lines)]:
+            assert not re.match('["\\s]*[=+@-]', cell)
+    read = csv.reader(io.StringIO(lines, newline=""))
+    for found in read:
+        assert found[0::2] == ["7", "-5"]
+        assert not re.match(r"\s*[=+@-]", found[1])
+        assert not re.match(r"\s*[=+@-]", found[3])
 
 
 def test_every_cell_comes_back_as_it_was() -> None:

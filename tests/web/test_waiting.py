@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 
 import anyio
 import pytest
-from fastapi import Request
+from fastapi import FastAPI, Request
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +16,7 @@ from tests.web.sample import Process
 def preferring(*headers: str) -> Preference:
     """Read these Prefer headers."""
     given = [(b"prefer", header.encode("latin-1")) for header in headers]
-    return preference(Request({"type": "http", "headers": given}))
+    return preference(Request({"type": "http", "headers": given, "app": FastAPI()}))
 
 
 @pytest.mark.parametrize(

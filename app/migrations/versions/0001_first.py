@@ -162,6 +162,7 @@ def _create_orders() -> None:
         sa.CheckConstraint("quantity > 0", name="ck_order_lines_quantity"),
         sa.CheckConstraint("unit_price_minor >= 0", name="ck_order_lines_unit_price"),
     )
+    op.create_index("ix_order_lines_sku_order_id", "order_lines", ["sku", "order_id"])
 
 
 def _create_inventory() -> None:
@@ -252,6 +253,7 @@ def _create_ledger() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_stock_movements_sku_id", "stock_movements", ["sku", "id"])
+    op.create_index("ix_stock_movements_location_id", "stock_movements", ["location", "id"])
 
 
 def _forbid_changing_the_ledger() -> None:

@@ -83,13 +83,17 @@ class OrderRejected(Event):
 
 
 class OrderCancelled(Event):
-    """The order is off, and whatever was held for it may go, or must never be held."""
+    """The order is off, and whatever is held for it may go, or must never be held.
+
+    The units in `fulfilled` had left before; of most orders there are none.
+    """
 
     type: ClassVar[str] = "orders.order_cancelled.v1"
     subject_field: ClassVar[str] = "order_id"
 
     order_id: str
     reason: str
+    fulfilled: tuple[OrderedLine, ...] = ()
 
 
 class OrderExpired(Event):

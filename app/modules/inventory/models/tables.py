@@ -215,6 +215,7 @@ class StockMovement(Base):
         ),
         UniqueConstraint("event_id", "sku", "location", "kind"),
         Index(None, "sku", "id"),
+        Index(None, "location", "id"),
         Index(None, "order_id", "id"),
         _only_where_there("receipt_id"),
         _only_where_there("adjustment_id"),

@@ -86,9 +86,10 @@ async def extend_order(
 async def cancel_order(
     order_id: OrderId, request: Request, caller: CallerDep, body: Cancellation | None = None
 ) -> Response:
-    """Call an order off; whatever is held for it goes back.
+    """Call an order off, or what is left of it; whatever is still held for it goes back.
 
-    Refused while units of it are in a fulfillment: those are cancelled first, unless they left.
+    Units that have left stay gone: the lines say how many. Refused while units of it are in a
+    fulfillment under way: that is cancelled first, or waited for.
     """
     asked = body or Cancellation()
 

@@ -43,9 +43,9 @@ async def get_order(order_id: OrderId, request: Request, database: DatabaseDep) 
     With `Prefer: wait=N` an answer waits until the order is no longer `pending`; with If-None-Match
     until its version is another one.
     """
-    preferred = preference(request)
     async with database.read() as session:
         order = await read.get_order(session, order_id, customer_id=customer_of(request))
+    preferred = preference(request)
 
     def goes_on(order: PlacedOrder) -> bool:
         if "if-none-match" in request.headers:

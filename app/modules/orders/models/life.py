@@ -96,7 +96,8 @@ TRANSITIONS: Mapping[Action, Transition] = MappingProxyType(
 def allowed_actions(status: OrderStatus, *, open_units: int, moving_units: int) -> list[Action]:
     """Return what somebody may ask for an order that stands so.
 
-    open_units are those in no fulfillment, moving_units those in one that is not cancelled.
+    open_units are those no fulfillment takes, moving_units those in one that is under way. What
+    has left stays gone: the rest of a confirmed order can still be called off.
     """
     match status:
         case OrderStatus.PENDING:

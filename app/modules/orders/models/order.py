@@ -150,8 +150,8 @@ class PlacedOrder(OrderHead):
 
     @property
     def moving_units(self) -> int:
-        """Units that leave or have left."""
-        return sum(line.fulfilling + line.fulfilled for line in self.lines)
+        """Units in fulfillments under way."""
+        return sum(line.fulfilling for line in self.lines)
 
     @property
     def allowed_actions(self) -> list[Action]:

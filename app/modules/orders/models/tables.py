@@ -88,6 +88,7 @@ class OrderLine(Base):
             "fulfilling >= 0 AND fulfilled >= 0 AND fulfilling + fulfilled <= quantity",
             name="fulfilled",
         ),
+        Index(None, "sku", "order_id"),
     )
 
     order_id: Mapped[str] = mapped_column(code(36), ForeignKey("orders.id"), primary_key=True)

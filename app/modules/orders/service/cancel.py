@@ -1,9 +1,9 @@
-"""Calling an order off: whatever was held for it goes back, or is never held."""
+"""Calling an order off: whatever is still held for it goes back, or is never held."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.outbox import publish
-from app.modules.orders.events import OrderCancelled
+from app.modules.orders.events import OrderCancelled, OrderedLine
 from app.modules.orders.models.life import Action
 from app.modules.orders.models.order import PlacedOrder
 from app.modules.orders.service.command import Caller, begin
@@ -14,12 +14,12 @@ from app.modules.orders.service.transition import Step, move
 async def cancel(
     session: AsyncSession, order_id: str, caller: Caller, *, reason: str
 ) -> PlacedOrder:
-    """Cancel an order, publish OrderCancelled, and return the order.
+    """Cancel an order, or what is left of one, publish OrderCancelled, and return the order.
 
-    Raises OrderNotFoundError, PreconditionFailedError, or OrderStateConflictError: also while a
-    fulfillment of the order is not cancelled.
+    Units that have left stay gone. Raises OrderNotFoundError, PreconditionFailedError, or
+    OrderStateConflictError: also while a fulfillment of the order is under way.
     """
-    found, _ = await begin(session, order_id, Action.CANCEL, caller)
+    found, order = await begin(session, order_id, Action.CANCEL, caller)
     step = Step(
         order_id=order_id,
         action=Action.CANCEL,
@@ -28,5 +28,8 @@ async def cancel(
         cancel_reason=reason,
     )
     await move(session, found, [step])
-    await publish(session, OrderCancelled(order_id=order_id, reason=reason))
+    gone = tuple(
+        OrderedLine(sku=line.sku, quantity=line.fulfilled) for line in order.lines if line.fulfilled
+    )
+    await publish(session, OrderCancelled(order_id=order_id, reason=reason, fulfilled=gone))
     return await get_order(session, order_id)

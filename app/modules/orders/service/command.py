@@ -10,7 +10,7 @@ from app.modules.orders.errors import (
     OrderStateConflictError,
     PreconditionFailedError,
 )
-from app.modules.orders.models.life import Action
+from app.modules.orders.models.life import Action, OrderStatus
 from app.modules.orders.models.order import PlacedOrder
 from app.modules.orders.service.read import get_order
 from app.modules.orders.service.transition import Standing, lock
@@ -52,8 +52,8 @@ async def begin(
 def _conflict(order: PlacedOrder, action: Action) -> OrderStateConflictError:
     detail = f"The order is {order.status}, so it cannot be {_DONE[action]}."
     if action is Action.CANCEL and order.moving_units:
-        detail = "Units of the order are in fulfillments: cancel those first, unless they left."
-    elif action is Action.FULFILL and order.moving_units:
+        detail = "Units of the order are leaving: cancel their fulfillments first, or wait."
+    elif action is Action.FULFILL and order.status is OrderStatus.CONFIRMED:
         detail = "Every unit of the order is in a fulfillment."
     return OrderStateConflictError(
         detail, current_status=order.status, allowed_actions=order.allowed_actions

@@ -144,29 +144,32 @@ async def list_orders(  # noqa: PLR0913 - one keyword per filter
 
     created_until is the first moment that is not part of it. No statuses mean any status.
     """
-    wanted: list[ColumnElement[bool]] = []
-    if statuses:
-        wanted.append(orders.c.status.in_(sorted(statuses)))
-    if customer_id is not None:
-        wanted.append(orders.c.customer_id == customer_id)
-    if reference is not None:
-        wanted.append(orders.c.reference == reference)
+    is_open = order_lines.c.quantity - order_lines.c.fulfilling - order_lines.c.fulfilled
+    page = select(*_HEAD, _of_lines(is_open), _of_lines(order_lines.c.fulfilling))
+    ids = [orders.c.id]
     if sku is not None:
-        having = select(order_lines.c.order_id).where(order_lines.c.sku == sku)
-        wanted.append(having.where(order_lines.c.order_id == orders.c.id).exists())
+        # No order has a SKU twice, and an index has the lines of a SKU in the order of the list.
+        having = order_lines.alias("having")
+        page = page.join(having, having.c.order_id == orders.c.id).where(having.c.sku == sku)
+        ids.insert(0, having.c.order_id)
+    if statuses:
+        page = page.where(orders.c.status.in_(sorted(statuses)))
+    if customer_id is not None:
+        page = page.where(orders.c.customer_id == customer_id)
+    if reference is not None:
+        page = page.where(orders.c.reference == reference)
     if created_from is not None:
-        wanted.append(orders.c.created_at >= at(created_from))
+        page = page.where(orders.c.created_at >= at(created_from))
     if created_until is not None:
-        wanted.append(orders.c.created_at < at(created_until))
+        page = page.where(orders.c.created_at < at(created_until))
     if before is not None:
-        wanted.append(orders.c.id < before)
-    moving = _of_lines(order_lines.c.fulfilling + order_lines.c.fulfilled)
-    page = select(*_HEAD, _of_lines(order_lines.c.quantity), moving).where(*wanted)
-    found = await session.execute(page.order_by(orders.c.id.desc()).limit(limit))
+        # Of both, because PostgreSQL does not conclude the one from the other.
+        page = page.where(*(id_ < before for id_ in ids))
+    found = await session.execute(page.order_by(ids[0].desc()).limit(limit))
     return [
         ListedOrder(
             **_head(dict(zip((column.key for column in _HEAD), row, strict=False))),
-            open_units=int(row[-2]) - int(row[-1]),
+            open_units=int(row[-2]),
             moving_units=int(row[-1]),
         )
         for row in found
