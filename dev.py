@@ -23,6 +23,9 @@ WINDOWS = sys.platform == "win32"
 PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 RUN_LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
+BENCH_LOCK = ROOT / "requirements-bench.lock"
+# Each holds all of those before it.
+LOCKS = (RUN_LOCK, DEV_LOCK, BENCH_LOCK)
 
 HELP = """\
 Usage: python3 dev.py WORD [ARGUMENTS]
@@ -32,8 +35,9 @@ Usage: python3 dev.py WORD [ARGUMENTS]
   faults   attack both deployments for --minutes N --seed S, then check what survived
   lint     check format, lint, types and the import rules
   check    lint, then test
+  bench    measure Orderly beside its peers on this machine (Linux); --quick takes three minutes
   format   format the code and fix what can be fixed
-  lock     make requirements.lock and requirements-dev.lock again; --upgrade takes newer versions
+  lock     make requirements*.lock again; --upgrade takes newer versions
 
 Any other word goes to the program: python3 dev.py verify. The first call sets up .venv.
 """
@@ -127,16 +131,15 @@ def install(lock: Path) -> None:
             return
         print(f"setting up {VENV.name} (once)", file=sys.stderr, flush=True)
         version = version or make_venv()
-        # Gone first: an install that is broken off must not look finished. The other lock's
-        # stamp goes too, because this install may move packages that it vouches for.
-        for old in (stamp(RUN_LOCK), stamp(DEV_LOCK)):
+        # Gone first: an install that is broken off must not look finished. The other locks'
+        # stamps go too, because this install may move packages that they vouch for.
+        for old in map(stamp, LOCKS):
             old.unlink(missing_ok=True)
         what = ["--require-hashes", *WHEELS_ONLY, "-r", lock.name]
         done = subprocess.run([*installer(), *what], cwd=ROOT, check=False)
         if done.returncode:
             raise SetupError(f"Could not install {lock.name}; the lines above say why.")
-        # The development lock holds all of the other one.
-        for vouched in {lock, RUN_LOCK}:
+        for vouched in LOCKS[: LOCKS.index(lock) + 1]:
             stamp(vouched).write_text(seal(vouched, version))
 
 
@@ -187,6 +190,14 @@ def faults(arguments: list[str]) -> int:
     return become("-m", "tests.faults", *arguments)
 
 
+def bench(arguments: list[str]) -> int:
+    """Run the bench in place of this process."""
+    if not sys.platform.startswith("linux"):
+        raise SetupError("The bench reads the CPU time of processes from /proc: run it on Linux.")
+    install(BENCH_LOCK)
+    return become("-m", "bench", *arguments)
+
+
 def check(arguments: list[str]) -> int:
     """Lint, then test; no tests while the linters complain."""
     return lint() or test(arguments)
@@ -213,11 +224,12 @@ def lock(arguments: list[str]) -> int:
     for extra in (
         ["-o", RUN_LOCK.name],
         ["-o", DEV_LOCK.name, "--group", "dev", "-c", RUN_LOCK.name],
+        ["-o", BENCH_LOCK.name, "--group", "dev", "--group", "bench", "-c", DEV_LOCK.name],
     ):
         done = subprocess.run([*compiler, *extra], cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
         if done.returncode:
             return done.returncode
-    for made in (RUN_LOCK, DEV_LOCK):
+    for made in LOCKS:
         # Whoever installs chooses the index, so no address belongs in a lock.
         if "://" in made.read_text():
             raise SetupError(f"{made.name} holds an address; do not commit it.")
@@ -257,6 +269,7 @@ def main(arguments: list[str]) -> int:
         "faults": lambda: faults(rest),
         "lint": lint,
         "check": lambda: check(rest),
+        "bench": lambda: bench(rest),
         "format": format_code,
         "lock": lambda: lock(rest),
     }

@@ -5,16 +5,15 @@ alike. See bench/README.md.
 """
 
 import argparse
-import functools
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 import anyio
 import redis
@@ -24,9 +23,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from app.bus.embedded import running_engine_url
 from app.bus.event import Envelope
 from app.bus.stream import Stream
+from app.db import sqlite
 from app.modules.orders.events import OrderConfirmed
-from bench.latency import Latency, latency
-from bench.parts import cpu_s
+from bench.cpu import process_s
+from bench.orders import SKUS
+from bench.servers import offer, receive
+from tests.starter import ROOT
 from tests.system.orderly import Orderly
 
 POLICIES = ("always", "everysec")
@@ -47,6 +49,8 @@ def main() -> None:
             state = json.loads((directory / "var/stream/engine.json").read_text())
             if url is None:
                 raise RuntimeError("no engine runs")
+            anyio.run(receive, process.url, SKUS)
+            anyio.run(offer, sqlite(directory / "var/orderly.db"), SKUS)
             with redis.Redis.from_url(url, decode_responses=True) as engine:
                 for _ in range(asked.runs):
                     for policy in POLICIES:
@@ -73,13 +77,13 @@ async def _appends(url: str, pid: int, found: dict[str, list[float]]) -> None:
     envelope = Envelope.seal(OrderConfirmed(order_id="ord_1")).to_json()
     try:
         for size, pages in PAGES.items():
-            cpu, began = cpu_s(pid), time.perf_counter()
+            cpu, began = process_s(pid), time.perf_counter()
             for _ in range(pages):
                 await stream.append([("aof", envelope)] * size)
             took = time.perf_counter() - began
             found[f"events/s in pages of {size}"].append(size * pages / took)
             found[f"engine's µs of CPU per event in pages of {size}"].append(
-                (cpu_s(pid) - cpu) * 1e6 / (size * pages)
+                (process_s(pid) - cpu) * 1e6 / (size * pages)
             )
             await stream.run_script("return redis.call('DEL', KEYS[1])", "aof")
     finally:
@@ -89,16 +93,17 @@ async def _appends(url: str, pid: int, found: dict[str, list[float]]) -> None:
 def _orders(
     process: Orderly, pid: int, found: dict[str, list[float]], asked: argparse.Namespace
 ) -> None:
-    cpu = cpu_s(pid)
-    call = functools.partial(latency, process.url, rate=asked.rate, seconds=asked.seconds, lines=3)
-    seen: Latency = anyio.run(call)
-    # The warm-up is a second of the same load.
-    orders = asked.rate * (asked.seconds + 1)
-    found["engine's µs of CPU per order"].append((cpu_s(pid) - cpu) * 1e6 / orders)
-    for name, times in (("POST", seen.posted), ("confirmed", seen.confirmed)):
-        cuts: Any = statistics.quantiles(times, n=100)
-        found[f"{name} p50, ms"].append(cuts[49])
-        found[f"{name} p99, ms"].append(cuts[98])
+    cpu = process_s(pid)
+    file = process.directory / "var/orderly.db"
+    command = [sys.executable, "-m", "bench.open_loop", f"{process.url}/v1/orders"]
+    command += ["--rate", str(asked.rate), "--seconds", str(asked.seconds), "--database", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    seen = json.loads(done.stdout)
+    orders = asked.rate * asked.seconds
+    found["engine's µs of CPU per order"].append((process_s(pid) - cpu) * 1e6 / orders)
+    for name, times in (("POST", seen["posted"]), ("confirmed", seen["confirmed"])):
+        found[f"{name} p50, ms"].append(times[0])
+        found[f"{name} p99, ms"].append(times[1])
 
 
 def _show(found: dict[str, dict[str, list[float]]]) -> None:

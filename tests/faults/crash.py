@@ -124,9 +124,7 @@ class CrashingDatabase:
         if changed:
             await self._trap.step("database")
 
-    async def together(
-        self, work: Work[Item, Outcome], item: Item, *, weight: int = 1
-    ) -> Outcome:
+    async def together(self, work: Work[Item, Outcome], item: Item, *, weight: int = 1) -> Outcome:
         """Write an item by itself: what strikes its transaction is to strike whoever asks."""
         del weight
         async with self.write() as session:
