@@ -44,7 +44,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}, log in {asked.directory}")
     with tempfile.TemporaryDirectory(prefix="orderly-aof-", dir=asked.directory) as name:
         directory = Path(name)
-        with Orderly(directory) as process:
+        with Orderly(directory, fresh=True) as process:
             url = running_engine_url(directory / "var/stream")
             state = json.loads((directory / "var/stream/engine.json").read_text())
             if url is None:

@@ -115,7 +115,9 @@ def ours(
     """Serve an api on PostgreSQL, with a database of its own; keep leaves that to the caller."""
     database = servers.shop(skus)
     try:
-        with kind(servers.folder(), servers.environment(database, role="api")) as process:
+        with kind(
+            servers.folder(), servers.environment(database, role="api"), fresh=True
+        ) as process:
             yield Target(process.url + path, process.pid, database)
             process.terminate()
     finally:
@@ -125,7 +127,7 @@ def ours(
 
 @contextmanager
 def _ours_embedded(servers: Servers) -> Iterator[Target]:
-    with NoLoops(servers.shop_folder(SKUS)) as process:
+    with NoLoops(servers.shop_folder(SKUS), fresh=True) as process:
         yield Target(process.url + ORDERS, process.pid)
         process.terminate()
 

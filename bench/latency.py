@@ -43,7 +43,9 @@ class Everything:
 def _on_servers(servers: Servers) -> Iterator[Everything]:
     database = servers.shop(SKUS)
     try:
-        with Orderly(servers.folder(), servers.environment(database, role="all")) as process:
+        with Orderly(
+            servers.folder(), servers.environment(database, role="all"), fresh=True
+        ) as process:
             yield Everything(process, plain(database))
             process.terminate()
     finally:
@@ -53,7 +55,7 @@ def _on_servers(servers: Servers) -> Iterator[Everything]:
 @contextmanager
 def _embedded(servers: Servers) -> Iterator[Everything]:
     folder = servers.shop_folder(SKUS)
-    with Orderly(folder) as process:
+    with Orderly(folder, fresh=True) as process:
         yield Everything(process, str(folder / "var/orderly.db"))
         process.terminate()
 
@@ -149,7 +151,7 @@ def _catch_up(servers: Servers, effort: Effort) -> Mapping[str, Figure]:
         feed.place(target.url, orders)
         environment = servers.environment(target.database, role="worker")
         began = time.perf_counter()
-        with Orderly(servers.folder(), environment) as worker:
+        with Orderly(servers.folder(), environment, fresh=True) as worker:
             meter = Meter(servers, partial(process_s, worker.pid))
             wait_until_done(servers, target, patience_s=600)
             figure = meter.figure(orders)

@@ -40,7 +40,7 @@ def embedded_parts(servers: Servers, effort: Effort) -> Mapping[str, Figure]:
     """Run each loop of ours alone, on SQLite."""
     orders = effort.count(5000, 300)
     folder = servers.shop_folder(SKUS)
-    with NoLoops(folder) as process:
+    with NoLoops(folder, fresh=True) as process:
         feed.place(process.url, orders)
         process.terminate()
     environment = {"BENCH_DATABASE": "", "BENCH_STREAM": servers.stream_url}
@@ -57,7 +57,7 @@ def whole_way(
     count = effort.count(orders, 200)
     with ours(servers, skus=skus) as target:
         environment = servers.environment(target.database, role="worker")
-        running = [Orderly(servers.folder(), environment) for _ in range(workers)]
+        running = [Orderly(servers.folder(), environment, fresh=True) for _ in range(workers)]
         try:
             for worker in running:
                 worker.start()

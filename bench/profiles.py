@@ -62,7 +62,7 @@ def _intake(
 
 
 def _embedded(servers: Servers, effort: Effort) -> Mapping[str, Figure]:
-    with NoLoops(servers.shop_folder(SKUS)) as process:
+    with NoLoops(servers.shop_folder(SKUS), fresh=True) as process:
         url = process.url + ORDERS
         load(url, connections=32, seconds=effort.seconds(1.5))
         figure = _under_load(servers, effort, url, process.pid)
@@ -80,7 +80,7 @@ def _worker(servers: Servers, effort: Effort) -> Mapping[str, Figure]:
     seconds = 1.0 if effort.quick else 3.0
     with ours(servers) as target:
         environment = servers.environment(target.database, role="worker")
-        with Orderly(servers.folder(), environment) as worker:
+        with Orderly(servers.folder(), environment, fresh=True) as worker:
             feed.place(target.url, 300)
             wait_until_done(servers, target)
             freeze(worker.pid)

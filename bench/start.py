@@ -47,14 +47,14 @@ def _ended(process: Orderly) -> Iterator[Orderly]:
 
 def _run(servers: Servers, effort: Effort) -> Mapping[str, Figure]:
     figures = {}
-    with _ended(Orderly(servers.folder())) as process:
+    with _ended(Orderly(servers.folder(), fresh=True)) as process:
         figures["embedded, first start"] = _started(process, effort, loaded=False)
-    with _ended(Orderly(servers.shop_folder(SKUS))) as process:
+    with _ended(Orderly(servers.shop_folder(SKUS), fresh=True)) as process:
         figures["embedded, with a database"] = _started(process, effort)
     for role in ("api", "worker"):
         database = servers.shop(SKUS)
         environment = servers.environment(database, role=role)
-        with _ended(Orderly(servers.folder(), environment)) as process:
+        with _ended(Orderly(servers.folder(), environment, fresh=True)) as process:
             figures[f"{role} on servers"] = _started(process, effort, loaded=role == "api")
         servers.drop(database)
     return figures
