@@ -174,10 +174,11 @@ async def test_the_search_for_overdue_holds_reads_only_those(database: Database)
 
     async with database.reader.connect() as connection:
         [query] = [text for text in statements if not text.startswith("BEGIN")]
-        steps = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", (1, 0))
-        assert [str(step) for step in steps.scalars(3)] == [
-            "SEARCH orders USING INDEX ix_orders_held (expires_at<?)"
-        ]
+        steps = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")
+        searched = [str(step) for step in steps.scalars(3) if "orders" in step]
+
+    assert searched
+    assert all("INDEX ix_orders_held (expires_at<?)" in step for step in searched)
 
 
 async def test_a_hold_is_extended_from_now_on(database: Database) -> None:

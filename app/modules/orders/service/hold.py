@@ -6,7 +6,7 @@ comes late still counts while the order is reserved.
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import progress
@@ -26,9 +26,6 @@ from app.modules.orders.models.tables import orders
 from app.modules.orders.service.command import Caller, begin
 from app.modules.orders.service.read import get_order
 from app.modules.orders.service.transition import Step, locked, move, standings
-
-# Asked with every order that is placed: so it is built once, and locks nothing.
-_ANY_DUE = select(orders.c.id).where(orders.c.expires_at <= now()).limit(1)
 
 UNDECIDED = "undecided"
 """The cancel reason of an order that everybody heard of and nobody decided about."""
@@ -80,13 +77,21 @@ async def extend(
     return await get_order(session, order_id)
 
 
+def any_due() -> ColumnElement[bool]:
+    """Return the condition that some hold is overdue; to ask it locks nothing."""
+    return exists().where(orders.c.expires_at <= now())
+
+
+_ANY_DUE = select(any_due())
+
+
 async def expire_due(session: AsyncSession, limit: int = 500) -> int:
     """Expire orders that were held for long enough, publish OrderExpired, return how many.
 
     The longest overdue first, and none that somebody else has locked. One statement when nothing
     is due, five when something is.
     """
-    if (await session.execute(_ANY_DUE)).first() is None:
+    if not await session.scalar(_ANY_DUE):
         return 0
     found = await locked(
         session,

@@ -1,9 +1,7 @@
 """Placing orders: drafts in, pending orders and their events out."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeAlias
 
 from sqlalchemy import (
     BigInteger,
@@ -22,40 +20,17 @@ from app.bus.outbox import publish
 from app.bus.sql import prepared, rows, upsert
 from app.errors import AppError
 from app.modules.orders.errors import (
-    CurrencyMixedError,
     DuplicateReferenceError,
-    InactiveProductError,
-    PriceChangedError,
-    TotalTooLargeError,
-    UnknownSkuError,
 )
-from app.modules.orders.events import OrderCreated, OrderedLine
 from app.modules.orders.models.life import Action, OrderStatus
-from app.modules.orders.models.money import LARGEST, decimal
-from app.modules.orders.models.order import OrderDraft, PlacedLine, PlacedOrder
-from app.modules.orders.models.tables import Product, order_lines, orders
+from app.modules.orders.models.order import OrderDraft, PlacedOrder
+from app.modules.orders.models.tables import order_lines, orders
 from app.modules.orders.service.hold import expire_due
+from app.modules.orders.service.price import Priced, catalogue_of, priced_draft
 from app.modules.orders.service.transition import Entry, Step, note
 
 MOST_EXPIRED = 100
 """How many overdue holds the placing of orders clears away: a bound on what a request waits for."""
-
-_Catalogue: TypeAlias = Mapping[str, tuple[str, int, str, bool]]
-"""Title, unit price in minor units, currency and active, by SKU."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Priced:
-    """A draft at the prices of this moment."""
-
-    draft: OrderDraft
-    currency: str
-    lines: tuple[PlacedLine, ...]
-    event: OrderCreated
-
-    @property
-    def total_minor(self) -> int:
-        return sum(line.total_minor for line in self.lines)
 
 
 async def place(session: AsyncSession, drafts: Sequence[OrderDraft]) -> list[PlacedOrder]:
@@ -64,8 +39,8 @@ async def place(session: AsyncSession, drafts: Sequence[OrderDraft]) -> list[Pla
     Holds that are overdue expire first, so that inventory has their units back when it decides.
     All or none: the first draft that cannot be taken raises for the whole sequence:
     UnknownSkuError, InactiveProductError, CurrencyMixedError, PriceChangedError,
-    TotalTooLargeError or DuplicateReferenceError. Six statements, however many drafts and lines
-    there are, and four more when a hold was overdue.
+    TotalTooLargeError or DuplicateReferenceError. Five statements, however many drafts and lines
+    there are, and five more when a hold was overdue.
     """
     placed = []
     for outcome in await place_each(session, drafts):
@@ -85,13 +60,16 @@ async def place_each(
     """
     if not drafts:
         return []
-    await expire_due(session, MOST_EXPIRED)
-    catalogue = await _catalogue(session, {sku for draft in drafts for sku, _ in draft.lines})
+    catalogue, overdue = await catalogue_of(
+        session, {sku for draft in drafts for sku, _ in draft.lines}
+    )
+    if overdue:
+        await expire_due(session, MOST_EXPIRED)
     outcomes: dict[str, PlacedOrder | AppError] = {}
-    priced: list[_Priced] = []
+    priced: list[Priced] = []
     for draft in drafts:
         try:
-            priced.append(_price(draft, catalogue))
+            priced.append(priced_draft(draft, catalogue))
         except AppError as refusal:
             outcomes[draft.id] = refusal
     created = await _insert_orders(session, priced) if priced else {}
@@ -107,7 +85,7 @@ async def place_each(
     return [outcomes[draft.id] for draft in drafts]
 
 
-def _placed(order: _Priced, created_at: datetime) -> PlacedOrder:
+def _placed(order: Priced, created_at: datetime) -> PlacedOrder:
     return PlacedOrder(
         id=order.draft.id,
         reference=order.draft.reference,
@@ -124,74 +102,7 @@ def _placed(order: _Priced, created_at: datetime) -> PlacedOrder:
     )
 
 
-async def _catalogue(session: AsyncSession, skus: Collection[str]) -> _Catalogue:
-    found = await _products.run(session, {"sku": sorted(skus)})
-    return {sku: (title, price, currency, active) for sku, title, price, currency, active in found}
-
-
-@prepared(sku=String())
-def _products(session: AsyncSession, given: FromClause) -> Executable:
-    del session
-    return select(
-        Product.sku, Product.title, Product.unit_price_minor, Product.currency, Product.active
-    ).join(given, Product.sku == given.c.sku)
-
-
-def _price(draft: OrderDraft, catalogue: _Catalogue) -> _Priced:
-    """Return the draft with its prices; raises when it is not an order that can be taken."""
-    quantities = draft.quantities
-    if unknown := [sku for sku in quantities if sku not in catalogue]:
-        detail = f"{len(unknown)} of the order's SKUs are not products: {_some(unknown)}."
-        raise UnknownSkuError(detail, skus=unknown)
-    if inactive := [sku for sku in quantities if not catalogue[sku][3]]:
-        detail = f"{len(inactive)} of the order's products are not for sale: {_some(inactive)}."
-        raise InactiveProductError(detail, skus=inactive)
-    currencies = sorted({catalogue[sku][2] for sku in quantities})
-    if len(currencies) > 1:
-        detail = f"One order has one currency, and these products have {', '.join(currencies)}."
-        raise CurrencyMixedError(detail, currencies=currencies)
-    _check_prices(draft, catalogue)
-    lines = tuple(
-        PlacedLine(
-            sku=sku,
-            title=catalogue[sku][0],
-            quantity=quantity,
-            unit_price_minor=catalogue[sku][1],
-        )
-        for sku, quantity in quantities.items()
-    )
-    priced = _Priced(draft, currencies[0], lines, _created(draft))
-    if priced.total_minor > LARGEST:
-        raise TotalTooLargeError(f"The order's total is more than {LARGEST} minor units.")
-    return priced
-
-
-def _check_prices(draft: OrderDraft, catalogue: _Catalogue) -> None:
-    """Raise when the customer expects other prices than there are."""
-    changed = [
-        {
-            "sku": expected.sku,
-            "expected": _wire(expected.unit_price_minor, expected.currency),
-            "current": _wire(*catalogue[expected.sku][1:3]),
-        }
-        for expected in draft.expected
-        if (expected.unit_price_minor, expected.currency) != catalogue[expected.sku][1:3]
-    ]
-    if changed:
-        detail = f"{len(changed)} of the order's prices are not what it expects."
-        raise PriceChangedError(detail, prices=changed)
-
-
-def _wire(minor: int, currency: str) -> dict[str, str]:
-    return {"amount": decimal(minor, currency), "currency": currency}
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name the first few; the error's member lists them all."""
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")  # noqa: PLR2004 - a few
-
-
-async def _insert_orders(session: AsyncSession, priced: Sequence[_Priced]) -> dict[str, datetime]:
+async def _insert_orders(session: AsyncSession, priced: Sequence[Priced]) -> dict[str, datetime]:
     """Insert the orders, but those whose reference is used, and return their creation times."""
     # References are locked in one order, so that two batches that share some cannot deadlock.
     ordered = sorted(priced, key=lambda order: (order.draft.reference or "", order.draft.id))
@@ -253,7 +164,7 @@ async def _duplicates(
     }
 
 
-async def _insert_lines(session: AsyncSession, priced: Sequence[_Priced]) -> None:
+async def _insert_lines(session: AsyncSession, priced: Sequence[Priced]) -> None:
     lines = [
         (order.draft.id, line, position)
         for order in priced
@@ -288,13 +199,3 @@ def _new_lines(session: AsyncSession, given: FromClause) -> Executable:
 def _entry(draft: OrderDraft) -> Entry:
     step = Step(order_id=draft.id, action=Action.PLACE, actor=draft.actor)
     return Entry(step, None, OrderStatus.PENDING, 1)
-
-
-def _created(draft: OrderDraft) -> OrderCreated:
-    lines = tuple(
-        OrderedLine(sku=sku, quantity=quantity) for sku, quantity in draft.quantities.items()
-    )
-    event = OrderCreated(
-        id=draft.event_id, order_id=draft.id, lines=lines, confirm=draft.confirm.value
-    )
-    return event if draft.context is None else event.within(draft.context)
