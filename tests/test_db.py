@@ -189,3 +189,15 @@ def test_sslmode_reaches_the_driver_under_its_own_name(mode: str) -> None:
 def test_a_root_certificate_that_is_not_there_is_a_sentence() -> None:
     with pytest.raises(StartupError, match=r"sslrootcert /nowhere\.pem cannot be read"):
         normalise("postgresql://db/shop?sslmode=verify-full&sslrootcert=/nowhere.pem")
+
+
+async def test_a_statement_out_of_time_is_worth_another_try(database: Database) -> None:
+    """A busy server may be why, or a process that stood still in the middle of the statement."""
+    if database.single_writer:
+        pytest.skip("SQLite has no such limit")
+    with pytest.raises(DBAPIError) as failure:
+        async with database.write() as session:
+            await session.execute(text("SET LOCAL statement_timeout = 50"))
+            await session.execute(text("SELECT pg_sleep(5)"))
+
+    assert is_transient(failure.value)

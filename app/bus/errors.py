@@ -4,8 +4,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 # SQLSTATE classes and codes where the same work can succeed later without any change to it:
-# connection trouble, lack of resources, operator intervention, serialization, deadlock, lock wait.
-_TRANSIENT_SQLSTATES = ("08", "53", "57P", "40001", "40P01", "55P03", "25P03")
+# connection trouble, lack of resources, operator intervention, serialization, deadlock, lock wait,
+# and a statement out of time: a busy server, or a process that stood still in the middle of it.
+_TRANSIENT_SQLSTATES = ("08", "53", "57P", "40001", "40P01", "55P03", "25P03", "57014")
 _TRANSIENT_TEXTS = (
     "database is locked",
     "connection is closed",
