@@ -134,7 +134,7 @@ class Keeper:
             # Not before: poison may have ended the process, and another engine runs since.
             pid = json.loads(await anyio.Path(state).read_text())["pid"]
             self._engine_killed = True
-            said = len(process.log())
+            said = _length_of_log(process)
             self._end(pid, signal.SIGKILL)
             with anyio.move_on_after(20):
                 await self._gone(process)
@@ -155,7 +155,7 @@ class Keeper:
 
     async def _terminate(self, process: Orderly) -> None:
         """Ask the process to stop; one that does not is a bug."""
-        said = len(process.log())
+        said = _length_of_log(process)
         self._end(process.pid, signal.SIGTERM)
         with anyio.move_on_after(20):
             await self._gone(process)
@@ -205,3 +205,8 @@ class Keeper:
             self.bugs.append(f"{self.role}: ended with {process.exit_code}\n{log[-2000:]}")
         with suppress(subprocess.TimeoutExpired):
             process.__exit__(None, None, None)
+
+
+def _length_of_log(process: Orderly) -> int:
+    """Return how much a process has said; of one that poison just ended nobody asks."""
+    return len(process.log()) if process.exit_code is None else 0
