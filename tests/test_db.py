@@ -195,9 +195,9 @@ async def test_a_statement_out_of_time_is_worth_another_try(database: Database) 
     """A busy server may be why, or a process that stood still in the middle of the statement."""
     if database.single_writer:
         pytest.skip("SQLite has no such limit")
-    with pytest.raises(DBAPIError) as failure:
-        async with database.write() as session:
-            await session.execute(text("SET LOCAL statement_timeout = 50"))
-            await session.execute(text("SELECT pg_sleep(5)"))
+    async with database.writer.connect() as connection:
+        await connection.execute(text("SET LOCAL statement_timeout = 50"))
+        with pytest.raises(DBAPIError) as failure:
+            await connection.execute(text("SELECT pg_sleep(5)"))
 
     assert is_transient(failure.value)
