@@ -1,6 +1,18 @@
 """The bus's own tables, on a MetaData of their own."""
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 
 from app.bus.sql import NAMING_CONVENTION, UtcDateTime, code, now
 
@@ -29,6 +41,9 @@ outbox = Table(
         postgresql_where=text("published_at IS NULL"),
         sqlite_where=text("published_at IS NULL"),
     ),
+    # For whoever looks at what became of a request, or of an order.
+    Index("ix_outbox_correlation_id", "correlation_id"),
+    Index("ix_outbox_subject", "subject"),
     # For the streams that go on while another one is full.
     Index(
         "ix_outbox_unpublished_context",
@@ -81,6 +96,7 @@ delivery = Table(
     Column("next_attempt_at", UtcDateTime()),
     Column("error_type", code(200)),
     Column("error", Text()),
+    Column("traceback", Text()),
     # The event as an operator mended it; the outbox keeps the original.
     Column("envelope", Text()),
     Column("action_id", Uuid()),
@@ -103,6 +119,34 @@ delivery = Table(
     ),
     Index("ix_delivery_state", "state", "subscriber", "updated_at"),
     Index("ix_delivery_action_id", "action_id"),
+)
+
+failed_attempt = Table(
+    "failed_attempt",
+    metadata,
+    Column("id", _Position, primary_key=True, autoincrement=True),
+    Column("subscriber", code(80), nullable=False),
+    Column("event_id", Uuid(), nullable=False),
+    # 1 is the first; they begin anew with a redrive.
+    Column("attempt", Integer(), nullable=False),
+    # The state of the delivery afterwards: due, dead or discarded.
+    Column("becomes", code(12), nullable=False),
+    Column("error_type", code(200), nullable=False),
+    Column("error", Text(), nullable=False),
+    # How long the handler ran; None when it was not called.
+    Column("took_ms", Float()),
+    Column("failed_at", UtcDateTime(), nullable=False, server_default=now()),
+    Index("ix_failed_attempt_event_id", "event_id"),
+)
+
+pause = Table(
+    "pause",
+    metadata,
+    # A subscriber that an operator has stopped; its events wait.
+    Column("subscriber", code(80), primary_key=True),
+    Column("who", code(80), nullable=False),
+    Column("reason", Text(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False, server_default=now()),
 )
 
 operator_action = Table(
