@@ -2,24 +2,25 @@
 
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import anyio
-from sqlalchemy import URL, MetaData, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, MetaData, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from app.bus import driver
 from app.bus.outbox import PUBLISHED, READ_ONLY
 from app.bus.sql import NAMING_CONVENTION
 from app.bus.stalled import APPLICATION_NAME
 from app.bus.timeouts import Timeouts
 from app.errors import StartupError
 from app.group_commit import Group, Item, Outcome, Work
-from app.sqlite import OURS, prepare
+from app.sqlite import OURS, ended, prepare
 
 _writing: ContextVar[bool] = ContextVar("orderly_writing", default=False)
 
@@ -81,13 +82,14 @@ class Database:
     @asynccontextmanager
     async def _write(self, lock_s: float | None) -> AsyncIterator[AsyncSession]:
         _refuse_nested()
+        begin = self._begin(lock_s)
         token = _writing.set(True)
         try:
             if self.single_writer:
-                async with self._turn, self._transaction(lock_s) as session:
+                async with self._turn, self._begun(self.writer, begin, commits=True) as session:
                     yield session
             else:
-                async with self._transaction(lock_s) as session:
+                async with self._begun(self.writer, begin, commits=True) as session:
                     yield session
         finally:
             _writing.reset(token)
@@ -95,38 +97,67 @@ class Database:
             self.on_publish()
 
     @asynccontextmanager
-    async def _transaction(self, lock_s: float | None) -> AsyncIterator[AsyncSession]:
-        async with AsyncSession(self.writer, expire_on_commit=False) as session:
-            await session.begin()
-            if self._timeouts is not None:
-                await session.execute(_LOCAL_TIMEOUTS, _milliseconds(self._timeouts, lock_s))
-            elif lock_s is not None and not self.single_writer:
-                await session.execute(text(f"SET LOCAL lock_timeout = {round(lock_s * 1000)}"))
-            yield session
-            # Cut short, a commit may or may not have happened; so it is never cut short.
-            with anyio.CancelScope(shield=True):
-                await session.commit()
-
-    @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
         """Open a session for reading: one snapshot on SQLite, statement by statement elsewhere."""
-        async with AsyncSession(
-            self.reader, expire_on_commit=False, info={READ_ONLY: True}
-        ) as session:
+        async with self._begun(self.reader, "BEGIN") as session:
             yield session
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
         """Open a read-only session in which every statement sees the same moment."""
-        async with self.read() as session:
-            if not self.single_writer:
-                await session.connection(
-                    execution_options={
-                        "isolation_level": "REPEATABLE READ",
-                        "postgresql_readonly": True,
-                    }
-                )
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        async with self._begun(self.reader, begin) as session:
             yield session
+
+    @asynccontextmanager
+    async def _begun(
+        self, engine: AsyncEngine, begin: str, *, commits: bool = False
+    ) -> AsyncIterator[AsyncSession]:
+        """Open a session whose transaction has begun; begin is what PostgreSQL is told.
+
+        Where that shows that the connection was lost, another one is taken, once: nothing was asked
+        of the first. So none is asked whether it is still there before each transaction.
+        """
+        session = await self._connected(engine, None if self.single_writer else begin)
+        if not commits:
+            session.info[READ_ONLY] = True
+        async with AsyncExitStack() as stack:
+            # Not `async with session`: it makes a task to close what a commit has closed.
+            stack.push_async_exit(session.__aexit__)
+            yield session
+            if commits:
+                # Cut short, a commit may or may not have happened; so it is never cut short.
+                with anyio.CancelScope(shield=True):
+                    await session.commit()
+                session.sync_session.close()
+                stack.pop_all()
+
+    @staticmethod
+    async def _connected(engine: AsyncEngine, begin: str | None) -> AsyncSession:
+        for is_last in (False, True):
+            session = AsyncSession(engine, expire_on_commit=False)
+            try:
+                await driver.take(session, begin)
+            except BaseException as error:
+                await session.__aexit__(None, None, None)
+                lost = isinstance(error, DBAPIError) and error.connection_invalidated
+                if is_last or not lost:
+                    raise
+            else:
+                break
+        return session
+
+    def _begin(self, lock_s: float | None) -> str:
+        """Return the text that begins a write: one message, limits included.
+
+        They are of this transaction only, so that a pooler between us and the server hands nobody
+        our settings.
+        """
+        limits = _limits(self._timeouts)
+        if lock_s is not None:
+            limits["lock_timeout"] = lock_s
+        settings = (f"SET LOCAL {name} = {round(s * 1000)}" for name, s in limits.items())
+        return "; ".join(("BEGIN", *settings))
 
     async def close(self) -> None:
         """Close every connection, once what requests asked for together is written."""
@@ -135,14 +166,8 @@ class Database:
         await self.writer.dispose()
         if self.reader is not self.writer:
             await self.reader.dispose()
-
-
-# For this transaction only, so that a pooler between us and the server hands nobody our settings.
-_LOCAL_TIMEOUTS = text(
-    "SELECT set_config('lock_timeout', :lock, true), "
-    "set_config('statement_timeout', :statement, true), "
-    "set_config('idle_in_transaction_session_timeout', :idle, true)"
-)
+        if self.single_writer:
+            await ended()
 
 
 def _refuse_nested() -> None:
@@ -151,11 +176,14 @@ def _refuse_nested() -> None:
         raise NestedWriteError(msg)
 
 
-def _milliseconds(timeouts: Timeouts, lock_s: float | None) -> dict[str, str]:
+def _limits(timeouts: Timeouts | None) -> dict[str, float]:
+    """Return PostgreSQL's names for what binds a transaction, in seconds."""
+    if timeouts is None:
+        return {}
     return {
-        "lock": str(round((lock_s or timeouts.lock_s) * 1000)),
-        "statement": str(round(timeouts.statement_s * 1000)),
-        "idle": str(round(timeouts.idle_in_transaction_s * 1000)),
+        "lock_timeout": timeouts.lock_s,
+        "statement_timeout": timeouts.statement_s,
+        "idle_in_transaction_session_timeout": timeouts.idle_in_transaction_s,
     }
 
 
@@ -174,7 +202,6 @@ def postgresql(url: str, *, pool: int = 10, timeouts: Timeouts | None = None) ->
         pool_size=pool,
         max_overflow=0,
         pool_timeout=5,
-        pool_pre_ping=True,
     )
     return Database(engine, engine, timeouts)
 
@@ -218,8 +245,8 @@ def _ssl_arguments(mode: Any, root: Any) -> dict[str, Any]:  # noqa: ANN401 - a 
 def sqlite(path: Path) -> Database:
     """Return a Database on one SQLite file, which this process must own. Does no I/O."""
     url = URL.create("sqlite+aiosqlite", database=str(path))
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=OURS)
-    reader = create_async_engine(url, pool_size=4, max_overflow=0, connect_args=OURS)
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, **OURS)
+    reader = create_async_engine(url, pool_size=4, max_overflow=0, **OURS)
     prepare(writer, "BEGIN IMMEDIATE", {"synchronous": "FULL"})
     prepare(reader, "BEGIN", {"query_only": "ON"})
     return Database(writer, reader)
@@ -228,6 +255,6 @@ def sqlite(path: Path) -> Database:
 def sqlite_reader(path: Path) -> Database:
     """Return a Database that only reads a SQLite file another process owns."""
     url = URL.create("sqlite+aiosqlite", database=str(path))
-    engine = create_async_engine(url, pool_size=1, max_overflow=0, connect_args=OURS)
+    engine = create_async_engine(url, pool_size=1, max_overflow=0, **OURS)
     prepare(engine, "BEGIN", {"query_only": "ON"})
     return Database(engine, engine)

@@ -2,10 +2,11 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 import aiosqlite
 from sqlalchemy import event
@@ -46,8 +47,33 @@ class _Interruptible(aiosqlite.Connection):
     def __init__(self, connector: Callable[[], sqlite3.Connection], rows: int) -> None:
         super().__init__(connector, rows)
         self._stopped: asyncio.Future[Any] | None = None
+        self._begin: str | None = None
         # As SQLAlchemy does for the driver's own: a process does not wait for it.
         self._thread.daemon = True
+
+    def begin(self, statement: str) -> None:
+        """Begin a transaction in the turn of its first statement: one of its own costs as much."""
+        self._begin = statement
+
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the driver's
+        """Have the thread run fn, in the transaction that was asked for."""
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            if fn in {self._conn.commit, self._conn.rollback}:
+                return None  # nothing was done in it
+            fn = partial(_begun, self._conn, begin, fn)
+        return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]  # the driver's own, untyped
+
+    async def execute_each(
+        self, statements: Sequence[str], parameters: Sequence[Sequence[Any]]
+    ) -> None:
+        """Execute statements, one after the other, in one turn of its thread."""
+
+        def execute() -> None:
+            for statement, given in zip(statements, parameters, strict=True):
+                self._conn.execute(statement, given).close()
+
+        await self._execute(execute)
 
     async def close(self) -> None:
         """Interrupt the statement it may be at, and close it."""
@@ -62,7 +88,35 @@ class _Interruptible(aiosqlite.Connection):
         """Have its thread close it after the statement it may be at, and end."""
         if self._stopped is None:
             self._stopped = super().stop()
+            if self._stopped is not None:
+                _ending.add(self._stopped)
         return self._stopped
+
+
+_ending: WeakSet[asyncio.Future[Any]] = WeakSet()
+
+
+async def ended() -> None:
+    """Wait until connections are closed that were in a statement when its task was cancelled.
+
+    Nobody waits for them, and their threads answer the event loop, which must not be gone by then.
+    """
+    # What was cancelled just now has them closed in its next turn.
+    await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    if ours := [each for each in _ending if each.get_loop() is loop]:
+        await asyncio.wait(ours)
+
+
+def _begun(
+    connection: sqlite3.Connection,
+    begin: str,
+    function: Callable[..., Any],
+    *given: Any,  # noqa: ANN401 - the driver's
+    **named: Any,  # noqa: ANN401 - the driver's
+) -> Any:  # noqa: ANN401 - the driver's
+    connection.execute(begin)
+    return function(*given, **named)
 
 
 def _connect(path: str, **options: Any) -> _Interruptible:  # noqa: ANN401 - what sqlite3 takes
@@ -70,8 +124,12 @@ def _connect(path: str, **options: Any) -> _Interruptible:  # noqa: ANN401 - wha
     return _Interruptible(connector, 64)
 
 
-OURS = {"async_creator_fn": _connect}
-"""What makes an engine use these connections: `create_async_engine(…, connect_args=OURS)`."""
+OURS: Mapping[str, Any] = {
+    "connect_args": {"async_creator_fn": _connect},
+    # A connection comes back with its transaction over; to roll back once more is one trip more.
+    "pool_reset_on_return": None,
+}
+"""What makes an engine use these connections: `create_async_engine(…, **OURS)`."""
 
 
 def prepare(engine: AsyncEngine, begin: str, pragmas: Mapping[str, str]) -> None:
@@ -92,4 +150,4 @@ def prepare(engine: AsyncEngine, begin: str, pragmas: Mapping[str, str]) -> None
 
     @event.listens_for(engine.sync_engine, "begin")
     def began(connection: Any) -> None:  # noqa: ANN401 - the hook's signature
-        connection.exec_driver_sql(begin)
+        connection.connection.driver_connection.begin(begin)

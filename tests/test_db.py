@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.bus.errors import is_transient
 from app.bus.timeouts import Timeouts
-from app.db import Database, NestedWriteError, normalise, postgresql
+from app.db import Database, NestedWriteError, normalise, postgresql, sqlite
 from app.errors import StartupError
 from tests.faults.proxy import Proxy
 
@@ -113,6 +113,36 @@ _LONG = """
 WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1000000000)
 SELECT count(*) FROM numbers
 """
+
+
+@pytest.mark.parametrize("after_s", [0, 0.02])
+def test_no_thread_of_a_closed_database_answers_an_event_loop_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_s: float
+) -> None:
+    died: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+
+    database = sqlite(tmp_path / "one.db")
+
+    async def cut_short() -> None:
+        async def wait_for_long() -> None:
+            async with database.read() as session:
+                await session.execute(text(_LONG))
+
+        task = asyncio.ensure_future(wait_for_long())
+        await asyncio.sleep(after_s)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await database.close()
+
+    before = threading.enumerate()
+    asyncio.run(cut_short())
+    for thread in set(threading.enumerate()) - set(before):
+        thread.join(5)
+        assert not thread.is_alive()
+
+    assert died == []
 
 
 async def test_a_server_that_is_not_there_is_worth_waiting_for() -> None:

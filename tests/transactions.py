@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import anyio
+import anyio.lowlevel
+import asyncpg
 import pytest
 from anyio.abc import TaskGroup
 from sqlalchemy import Connection, event, text
@@ -43,6 +45,40 @@ def counted(database: Database) -> Iterator[list[str]]:
         yield statements
     finally:
         event.remove(database.writer.sync_engine, "before_cursor_execute", before)
+
+
+@asynccontextmanager
+async def trips(session: AsyncSession) -> AsyncIterator[list[str]]:
+    """Collect what the session's own driver is sent meanwhile, one entry per round trip.
+
+    On SQLite that is a turn of the connection's thread.
+    """
+    connection: Any = session.sync_session.connection().connection.driver_connection
+    sent: list[str] = []
+    if isinstance(connection, asyncpg.Connection):
+
+        def note(record: Any) -> None:  # noqa: ANN401 - the driver's
+            sent.append(record.query)
+
+        connection.add_query_logger(note)
+        try:
+            yield sent
+            # It is called in a turn of its own.
+            await anyio.lowlevel.checkpoint()
+        finally:
+            connection.remove_query_logger(note)
+        return
+    original = connection._execute
+
+    async def noted(function: Any, *rest: Any, **named: Any) -> Any:  # noqa: ANN401 - the driver's
+        sent.append(str(rest[:1]))
+        return await original(function, *rest, **named)
+
+    connection._execute = noted
+    try:
+        yield sent
+    finally:
+        del connection._execute
 
 
 @asynccontextmanager

@@ -1,21 +1,31 @@
-"""Columns of Python values as PostgreSQL's arrays, short texts in the form that costs least."""
+"""Columns of Python values as PostgreSQL's arrays, in the form that costs least."""
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, String, Text, bindparam, cast
+from sqlalchemy import ARRAY, ColumnElement, Integer, String, Text, Uuid, bindparam, cast
 from sqlalchemy.types import TypeEngine
 
 
 def parameter(name: str, type_: TypeEngine[Any]) -> ColumnElement[Any]:
     """Return the parameter that takes a column's `value`."""
+    if isinstance(type_, Integer | Uuid):
+        return cast(bindparam(name, type_=String()), ARRAY(type_))
     if _is_short(type_):
         return cast(bindparam(name, type_=String()), ARRAY(String()))
     return bindparam(name, type_=ARRAY(type_))
 
 
 def value(type_: TypeEngine[Any], values: Sequence[Any]) -> str | list[Any]:
-    """Return a column as its `parameter` takes it; raises ValueError when a text holds NUL."""
+    """Return a column as its `parameter` takes it; raises ValueError when a text holds NUL.
+
+    One text: of an array the driver would look at each element by itself, for four times as much.
+    """
+    if isinstance(type_, Integer):
+        return number_array(values)
+    if isinstance(type_, Uuid):
+        return uuid_array(values)
     return text_array(values) if _is_short(type_) else list(values)
 
 
@@ -24,11 +34,18 @@ def _is_short(type_: TypeEngine[Any]) -> bool:
     return isinstance(type_, String) and not isinstance(type_, Text)
 
 
-def text_array(values: Sequence[str | None]) -> str:
-    """Return texts as PostgreSQL writes an array of them; raises ValueError on NUL.
+def number_array(values: Sequence[int | None]) -> str:
+    """Return whole numbers as PostgreSQL writes an array of them."""
+    return f"{{{','.join(map(str, values))}}}".replace("None", "NULL")
 
-    The driver would look at each element by itself, which costs four times as much as this.
-    """
+
+def uuid_array(values: Sequence[UUID | None]) -> str:
+    """Return ids as PostgreSQL writes an array of them, in the form that is made fastest."""
+    return f"{{{','.join(['NULL' if each is None else each.hex for each in values])}}}"
+
+
+def text_array(values: Sequence[str | None]) -> str:
+    """Return texts as PostgreSQL writes an array of them; raises ValueError on NUL."""
     if not values:
         return "{}"
     if None in values:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,7 +13,6 @@ from pydantic import ValidationError
 from app.bus import delivery as owed
 from app.bus import inbox, scripts
 from app.bus.backlog import Backlog
-from app.bus.delivery import Verdict
 from app.bus.errors import StreamError, is_transient
 from app.bus.event import Envelope
 from app.bus.fuse import Fuse
@@ -24,11 +24,15 @@ from app.bus.stream import Entry, Reader, Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Pulse
 from app.bus.timeouts import Timeouts
+from app.bus.verdict import Verdict
 
 log = structlog.get_logger(__name__)
 
 # What one that is cut short may still take to hand back.
 _LAST_S = 1.0
+
+# How long the registry is taken for what it was.
+_TYPES_HOLD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,8 @@ class Consumer:
         self._solitude = solitude or Solitude()
         self._took_over = False
         self._reclaimed_at = 0.0
+        self._registered: AbstractSet[str] = frozenset()
+        self._asked_at = float("-inf")
 
     async def run(self, pulse: Pulse) -> None:
         """Consume until told to stop, through lost groups and unreachable engines."""
@@ -241,13 +247,25 @@ class Consumer:
     async def _park(self, strangers: Sequence[Envelope]) -> None:
         """Make due what another build of this subscriber handles; the rest is nobody's here."""
         name = self._subscriber.name
-        async with self._database.read() as session:
-            types = await inbox.subscribed_types(session, name)
+        types = await self._types()
         parked = [envelope.id for envelope in strangers if envelope.type in types]
         if parked:
             async with self._database.write() as session:
                 await owed.park(session, name, parked)
             log.warning("events of unknown types parked", subscriber=name, count=len(parked))
+
+    async def _types(self) -> AbstractSet[str]:
+        """Return the types that any build of this subscriber handles, as of a second ago at most.
+
+        A stream is full of what only others listen to, and to ask for each batch of it cost as much
+        as handling an event. What a build registered since is passed over here, found by reconcile.
+        """
+        now = time.monotonic()
+        if now - self._asked_at >= _TYPES_HOLD_S:
+            async with self._database.read() as session:
+                self._registered = await inbox.subscribed_types(session, self._subscriber.name)
+            self._asked_at = now
+        return self._registered
 
 
 def _envelope(entry: Entry) -> Envelope | None:

@@ -75,7 +75,10 @@ def _shown(value: object) -> object:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A delivery row beside its event; `envelope` is the operator's edit of it, if there is one."""
+    """A delivery row beside its event; `envelope` is the operator's edit of it, if there is one.
+
+    traceback is of the last attempt and has no variables; None when its handler raised nothing.
+    """
 
     subscriber: str
     event_id: UUID
@@ -88,6 +91,7 @@ class Letter:
     next_attempt_at: datetime | None
     error_type: str | None
     error: str | None
+    traceback: str | None
     created_at: datetime
     updated_at: datetime
     action_id: UUID | None
@@ -126,6 +130,7 @@ def letters() -> Select[Any]:
         delivery.c.next_attempt_at,
         delivery.c.error_type,
         delivery.c.error,
+        delivery.c.traceback,
         delivery.c.created_at,
         delivery.c.updated_at,
         delivery.c.action_id,

@@ -4,36 +4,27 @@ One row per (subscriber, event) that the stream no longer carries. A row is `due
 effects commit, which removes it; `dead` when it was given up, `discarded` when it was waived.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from enum import StrEnum
-from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
     Executable,
-    Float,
     FromClause,
     Integer,
     String,
     Uuid,
     bindparam,
-    case,
     exists,
     literal,
-    null,
     or_,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.event import Envelope, Event
-from app.bus.outbox import publish
-from app.bus.sql import code, later, now, prepared, rows, upsert
+from app.bus.prepared import prepared
+from app.bus.sql import code, now, rows, upsert
 from app.bus.tables import delivery, inbox, outbox, subscription
-
-# Longer errors are cut: the row is for finding the bug, the log has the whole traceback.
-_LONGEST_ERROR = 8000
 
 UNFINISHED_LIMIT = 4
 """So many attempts that never came back with a verdict make a dead letter."""
@@ -62,105 +53,6 @@ class Reason(StrEnum):
     REDRIVE = "redrive"
     REPLAY = "replay"
     FILL = "fill"
-
-
-class DeadLettered(Event):
-    """A subscriber gave an event up; somebody should look."""
-
-    type: ClassVar[str] = "dead_letters.event_dead_lettered.v1"
-    subject_field: ClassVar[str] = "dead_event_id"
-
-    dead_event_id: str
-    dead_event_type: str
-    subscriber: str
-    attempts: int
-    error_type: str
-    error: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What became of a delivery that failed: tried again in delay_s, or given up."""
-
-    event_id: UUID
-    event_type: str
-    cause: Event | Envelope
-    state: State
-    attempts: int
-    delay_s: float = 0.0
-    error_type: str
-    error: str
-
-
-async def record(session: AsyncSession, subscriber: str, verdicts: Sequence[Verdict]) -> None:
-    """Write verdicts, and publish the dead letters among them: two statements at most.
-
-    The caller holds the inbox keys of these events in this transaction, and gives them back.
-    """
-    if not verdicts:
-        return
-    verdicts = sorted(verdicts, key=lambda verdict: verdict.event_id)
-    columns: dict[str, Sequence[object]] = {
-        "event_id": [verdict.event_id for verdict in verdicts],
-        "state": [verdict.state for verdict in verdicts],
-        "attempts": [verdict.attempts for verdict in verdicts],
-        "delay_s": [verdict.delay_s for verdict in verdicts],
-        "error_type": [verdict.error_type[:200] for verdict in verdicts],
-        "error": [_storable(verdict.error) for verdict in verdicts],
-    }
-    await _record.run(session, columns, the_subscriber=subscriber)
-    await publish(session, *_dead_letters(subscriber, verdicts))
-
-
-_VERDICT_COLUMNS = ("event_id", "state", "attempts", "error_type", "error")
-# Why the row is there, what an operator changed in it and when it began stay as they were.
-_OVERWRITTEN = ("state", "attempts", "unfinished", "next_attempt_at", "error_type", "error")
-
-
-@prepared(
-    event_id=Uuid(),
-    state=String(),
-    attempts=Integer(),
-    delay_s=Float(),
-    error_type=String(),
-    error=String(),
-)
-def _record(session: AsyncSession, given: FromClause) -> Executable:
-    next_attempt_at = case((given.c.state == State.DUE, later(given.c.delay_s)), else_=null())
-    insert = upsert(session, delivery).from_select(
-        ["subscriber", "reason", "unfinished", "next_attempt_at", *_VERDICT_COLUMNS],
-        select(
-            _SUBSCRIBER,
-            literal(Reason.FAILED, String()),
-            literal(0, Integer()),
-            next_attempt_at,
-            *(given.c[name] for name in _VERDICT_COLUMNS),
-        ).where(given.c.event_id.is_not(None)),  # without a WHERE, SQLite takes ON for a join's
-    )
-    excluded = {name: insert.excluded[name] for name in _OVERWRITTEN}
-    return insert.on_conflict_do_update(
-        index_elements=["subscriber", "event_id"], set_={**excluded, "updated_at": now()}
-    )
-
-
-def _storable(error: str) -> str:
-    return error.replace("\x00", "\\x00").encode(errors="replace").decode()[:_LONGEST_ERROR]
-
-
-def _dead_letters(subscriber: str, verdicts: Sequence[Verdict]) -> list[Event]:
-    """Return the events that tell of dead letters; of a dead letter of those, none."""
-    return [
-        DeadLettered(
-            dead_event_id=str(verdict.event_id),
-            dead_event_type=verdict.event_type,
-            subscriber=subscriber,
-            attempts=verdict.attempts,
-            error_type=verdict.error_type,
-            error=_storable(verdict.error)[:500],
-        ).within(verdict.cause.consequence())
-        for verdict in verdicts
-        if verdict.state is State.DEAD and verdict.event_type != DeadLettered.type
-    ]
 
 
 async def park(session: AsyncSession, subscriber: str, event_ids: Collection[UUID]) -> None:
@@ -228,8 +120,8 @@ async def held_back(
     session: AsyncSession, subscriber: str, event_ids: Collection[UUID]
 ) -> set[UUID]:
     """Return which of these events have a row, and so are not the stream's to deliver."""
-    found = await _held_back.run(session, {"event_id": list(event_ids)}, the_subscriber=subscriber)
-    return set(found.scalars().all())
+    ids = {"event_id": list(event_ids)}
+    return set(await _held_back.column(session, ids, the_subscriber=subscriber))
 
 
 @prepared(event_id=Uuid())

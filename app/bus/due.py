@@ -9,7 +9,7 @@ import anyio
 
 from app.bus import lease
 from app.bus.backlog import Backlog
-from app.bus.delivery import Reason, State, Verdict
+from app.bus.delivery import Reason, State
 from app.bus.errors import is_transient
 from app.bus.event import Envelope
 from app.bus.handling import Handling
@@ -19,6 +19,7 @@ from app.bus.source import Delivery, FromDatabase
 from app.bus.sql import Transactions
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Pulse
+from app.bus.verdict import Verdict
 
 # What one that is cut short may still take to hand back.
 _LAST_S = 1.0

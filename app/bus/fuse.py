@@ -1,6 +1,7 @@
 """The fuse: tells a bad deploy, which fails everything, from a few poisonous events."""
 
 from collections import deque
+from itertools import repeat
 
 
 class Fuse:
@@ -10,13 +11,14 @@ class Fuse:
     """
 
     def __init__(self, *, window: int, least: int, share: float) -> None:
+        self._window = window
         self._last: deque[bool] = deque(maxlen=window)
         self._least = least
         self._share = share
 
-    def note(self, *, failed: bool) -> None:
-        """Remember how one more event went."""
-        self._last.append(failed)
+    def note(self, *, failed: bool, count: int = 1) -> None:
+        """Remember how so many more events went."""
+        self._last.extend(repeat(failed, min(count, self._window)))
 
     @property
     def seen(self) -> int:

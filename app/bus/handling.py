@@ -6,34 +6,37 @@ effects are committed with its inbox row, or its delivery row says what is to ha
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 from sqlalchemy import select
 
-from app.bus.blame import Runner, may_be_told_apart
-from app.bus.delivery import State, Verdict
-from app.bus.errors import HandlerError, is_transient
-from app.bus.event import Envelope, Event
+from app.bus import failure_log
+from app.bus.blame import How, Runner, may_be_told_apart
+from app.bus.delivery import State
+from app.bus.errors import is_transient
+from app.bus.event import Envelope
+from app.bus.failure_log import Failure
 from app.bus.fuse import Fuse
-from app.bus.retry import Outcome, RetryPolicy
+from app.bus.judge import Judge
 from app.bus.source import Delivery, Source
 from app.bus.sql import Transactions
-from app.bus.subscriber import Failed, Handler, Subscriber
+from app.bus.subscriber import Subscriber
 from app.bus.timeouts import Timeouts
+from app.bus.verdict import Verdict
 
 log = structlog.get_logger(__name__)
 
 _TRANSIENT_LIMIT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Settled:
+class _Settled(NamedTuple):
     """What a transaction settled: how many events failed in it, and what it left for others."""
 
     failed: int
@@ -57,7 +60,7 @@ class Handling:
     ) -> None:
         self._database = database
         self._subscriber = subscriber
-        self._random = random or Random()  # noqa: S311 - spreads load, guards nothing
+        self._judge = Judge(random or Random())  # noqa: S311 - spreads load, guards nothing
         self._fuse = fuse
         self._runner = Runner(timeout_s)
         self._transient: Counter[UUID] = Counter()
@@ -68,31 +71,27 @@ class Handling:
         try:
             return Delivery(envelope.open(kind), handler, attempts)
         except Exception as error:  # noqa: BLE001 - validators and upcasters raise what they like
-            return self.unreadable(envelope, handler, attempts, error)
+            return self._judge.unreadable(envelope, handler, attempts, error)
 
     async def run(self, deliveries: Sequence[Delivery], source: Source) -> int:
         """Settle deliveries, and return how many failed: in one transaction, split if it raises.
 
-        Events that raise are told from the others in the next one, and then run alone. Raises only
-        what tells of the engines rather than of the events; what was not settled then is as it
-        was before.
+        Events that raise are told from the others in the next one, and blamed for what they raise
+        alone. Raises only what tells of the engines rather than of the events; what was not
+        settled then is as it was before.
         """
-        waiting = [deliveries]
-        careful: Sequence[Delivery] = ()
+        waiting = [(deliveries, self._runner.first())]
         stuck: list[Exception] = []
         failed = 0
         while waiting:
-            batch = waiting.pop()
+            batch, how = waiting.pop()
             try:
-                settled = await self._transaction(batch, source, careful=batch is careful)
+                settled = await self._transaction(batch, source, how)
             except Exception as error:
                 if is_transient(error) and not await self._database_answers():
                     raise
-                if len(batch) > 1 and batch is not careful and may_be_told_apart(error):
-                    careful = batch
-                    waiting.append(batch)
-                elif len(batch) > 1:
-                    waiting += reversed(_split(batch, self._runner.at))
+                if len(batch) > 1:
+                    waiting += self._smaller(batch, how, error)
                 elif not self._may_pass(batch[0], error):
                     await self._give_verdict(batch[0], source, error)
                     failed += 1
@@ -103,10 +102,21 @@ class Handling:
                     stuck.append(error)
             else:
                 failed += settled.failed
-                waiting += [[given] for given in reversed(settled.left)]
+                if settled.left:
+                    waiting.append((settled.left, How.ALONE))
         if stuck:
             raise stuck[0]
         return failed
+
+    def _smaller(
+        self, batch: Sequence[Delivery], how: How, error: Exception
+    ) -> list[tuple[Sequence[Delivery], How]]:
+        """Return how to go on with a batch whose transaction was lost, the first part last."""
+        if how is How.ALONE:
+            return [([given], how) for given in reversed(batch)]
+        if how is How.PLAINLY and may_be_told_apart(error):
+            return [(batch, How.CAREFULLY)]
+        return [(part, How.PLAINLY) for part in reversed(_split(batch, self._runner.at))]
 
     def _may_pass(self, given: Delivery, error: Exception) -> bool:
         """Tell whether waiting may help: the third time alone, the event is to blame after all."""
@@ -126,139 +136,78 @@ class Handling:
         return True
 
     async def _transaction(
-        self, deliveries: Sequence[Delivery], source: Source, *, careful: bool
+        self, deliveries: Sequence[Delivery], source: Source, how: How
     ) -> _Settled:
-        """Run deliveries and settle them; with care, those that raise are left as they were.
+        """Run deliveries and settle them; suspects are left as they were.
 
-        Raises what a handler raises, but with care.
+        Raises what does not say which event is to blame.
         """
-        run = self._runner.carefully if careful else self._runner.plainly
-        failed: dict[UUID, Verdict] = {}
-        culprits: set[UUID] = set()
+        failures: dict[UUID, Failure] = {}
+        suspects: set[UUID] = set()
+        self._runner.begin()
         async with self._database.write() as session:
             runnable = await source.claim(session, _attempts(deliveries))
             by_id = _first_copies(deliveries, runnable)
-            for handler, batch in groupby(by_id.values(), key=lambda given: given.handler):
-                ran = await run(handler, list(batch), session)
-                culprits |= ran.culprits
+            for handler, batch in groupby(by_id.values(), key=attrgetter("handler")):
+                ran = await self._runner.run(how, handler, list(batch), session)
+                suspects |= ran.suspects
                 for failure in ran.returned:
-                    failed[failure.event.id] = self._returned(by_id[failure.event.id], failure)
-            if culprits:
-                await source.give_back(session, culprits)
-            await source.settle(session, failed)
+                    verdict = self._judge.returned(by_id[failure.event.id], failure, ran.took_ms)
+                    failures[verdict.event_id] = Failure(verdict, handler)
+                for event_id, raised in ran.blamed.items():
+                    verdict = self._judge.raised(by_id[event_id], *raised)
+                    failures[event_id] = Failure(verdict, handler, raised.error)
+            if suspects:
+                await source.give_back(session, suspects)
+            await source.settle(session, {each: one.verdict for each, one in failures.items()})
         if self._transient:
             for given in deliveries:
                 self._transient.pop(given.event.id, None)
+        settled = [given for given in by_id.values() if given.event.id not in suspects]
+        self._tell(settled, failures)
+        return _Settled(len(failures), [by_id[each] for each in by_id if each in suspects])
+
+    def _tell(self, settled: Sequence[Delivery], failures: Mapping[UUID, Failure]) -> None:
+        """Tell the log how events went, and the fuse, which cares for what nobody expected."""
+        unexpected = [one.verdict for one in failures.values() if one.error is not None]
+        self._note(failed=False, count=len(settled) - len(unexpected))
+        for verdict in unexpected:
+            self._note(failed=verdict.state is not State.DISCARDED)
         # A line for each event costs as much as handling it: one who asks for debug gets them.
-        all_told = log.is_enabled_for(logging.DEBUG)
-        for event_id, given in by_id.items():
-            if event_id not in culprits:
-                self._note(failed=False)
-                if all_told or event_id in failed:
-                    self._log(given.event, given.handler, failed.get(event_id))
-        return _Settled(
-            len(failed), [by_id[event_id] for event_id in by_id if event_id in culprits]
-        )
+        each = log.is_enabled_for(logging.DEBUG)
+        failure_log.tell(self._subscriber.name, failures.values(), each=each)
+        if each:
+            for event in (given.event for given in settled if given.event.id not in failures):
+                fields = {"type": event.type, **event.log_fields}
+                log.debug("event handled", subscriber=self._subscriber.name, **fields)
 
     async def _give_verdict(self, given: Delivery, source: Source, error: Exception) -> None:
         """Write what a raised error means, under the key: a twin that succeeded leaves nothing."""
         self._transient.pop(given.event.id, None)
-        cause = error.__cause__ if isinstance(error, HandlerError) else error
-        verdict = self._judge(
-            given, given.handler.retry.outcome(cause or error), type(cause).__name__, str(cause)
-        )
-        if await self._written([verdict], source):
-            self._log(given.event, given.handler, verdict, error)
+        verdict = self._judge.raised(given, error, self._runner.took_ms)
+        await self._write([Failure(verdict, given.handler, error)], source)
 
     async def write(self, verdicts: Sequence[Verdict], source: Source) -> None:
         """Write verdicts on events no handler was called for, unless they are settled already."""
-        for verdict in await self._written(verdicts, source):
-            self._log_failure(
-                verdict, event_id=str(verdict.event_id), **verdict.cause.consequence().log_fields
-            )
+        await self._write([Failure(verdict) for verdict in verdicts], source)
 
-    async def _written(self, verdicts: Sequence[Verdict], source: Source) -> list[Verdict]:
-        """Write verdicts in a transaction that holds their keys, and return those that it took."""
+    async def _write(self, failures: Sequence[Failure], source: Source) -> None:
+        """Write verdicts in a transaction that holds their keys, and tell of those it took."""
+        verdicts = {one.verdict.event_id: one.verdict for one in failures}
         async with self._database.write() as session:
-            runnable = await source.claim(session, {one.event_id: one.attempts for one in verdicts})
-            taken = {one.event_id: one for one in verdicts if one.event_id in runnable}
+            runnable = await source.claim(
+                session, {each: verdict.attempts for each, verdict in verdicts.items()}
+            )
+            taken = {each: verdict for each, verdict in verdicts.items() if each in runnable}
             await source.settle(session, taken)
         for verdict in taken.values():
             self._note(failed=verdict.state is not State.DISCARDED)
-        return list(taken.values())
+        told = [one for one in failures if one.verdict.event_id in taken]
+        failure_log.tell(self._subscriber.name, told, each=log.is_enabled_for(logging.DEBUG))
 
-    def _note(self, *, failed: bool) -> None:
+    def _note(self, *, failed: bool, count: int = 1) -> None:
         if self._fuse is not None:
-            self._fuse.note(failed=failed)
-
-    def _returned(self, given: Delivery, failure: Failed[Event]) -> Verdict:
-        outcome = Outcome.DEAD_LETTER if failure.permanent else Outcome.RETRY
-        return self._judge(given, outcome, "Failed", failure.reason)
-
-    def _judge(self, given: Delivery, outcome: Outcome, error_type: str, error: str) -> Verdict:
-        state, delay_s = self._fate(given.handler.retry, outcome, given.attempts)
-        return Verdict(
-            event_id=given.event.id,
-            event_type=given.event.type,
-            cause=given.event,
-            state=state,
-            attempts=given.attempts,
-            delay_s=delay_s,
-            error_type=error_type,
-            error=error,
-        )
-
-    def unreadable(
-        self, envelope: Envelope, handler: Handler, attempts: int, error: Exception
-    ) -> Verdict:
-        """Judge an event that does not fit its class: a build to come may read it."""
-        state, delay_s = self._fate(handler.retry, handler.retry.outcome(error), attempts)
-        return Verdict(
-            event_id=envelope.id,
-            event_type=envelope.type,
-            cause=envelope,
-            state=state,
-            attempts=attempts,
-            delay_s=delay_s,
-            error_type=type(error).__name__,
-            error=str(error),
-        )
-
-    def _fate(self, retry: RetryPolicy, outcome: Outcome, attempts: int) -> tuple[State, float]:
-        """Return where a failed delivery goes, and in how many seconds it is tried again."""
-        if outcome is Outcome.DISCARD:
-            return State.DISCARDED, 0.0
-        delay_s = retry.delay_s(attempts, self._random)
-        if outcome is Outcome.DEAD_LETTER or delay_s is None:
-            return State.DEAD, 0.0
-        return State.DUE, delay_s
-
-    def _log(
-        self,
-        event: Event,
-        handler: Handler,
-        verdict: Verdict | None,
-        error: BaseException | None = None,
-    ) -> None:
-        if verdict is not None:
-            self._log_failure(verdict, handler=handler.name, exc_info=error, **event.log_fields)
-            return
-        log.debug(
-            "event handled", subscriber=self._subscriber.name, type=event.type, **event.log_fields
-        )
-
-    def _log_failure(self, verdict: Verdict, **fields: object) -> None:
-        write = log.error if verdict.state is State.DEAD else log.warning
-        write(
-            "event failed",
-            subscriber=self._subscriber.name,
-            type=verdict.event_type,
-            becomes=verdict.state.value,
-            attempts=verdict.attempts,
-            retry_in_s=round(verdict.delay_s, 2) if verdict.state is State.DUE else None,
-            error=f"{verdict.error_type}: {verdict.error}"[:500],
-            **fields,
-        )
+            self._fuse.note(failed=failed, count=count)
 
 
 def _attempts(deliveries: Iterable[Delivery]) -> dict[UUID, int]:

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import outbox as outbox_rows
 from app.bus import settled
+from app.bus.prepared import prepared
 from app.bus.replay import fill_new
-from app.bus.sql import code, prepared, rows, upsert
+from app.bus.sql import code, rows, upsert
 from app.bus.subscriber import Subscriber
 from app.bus.tables import inbox, outbox, subscription
 
@@ -30,10 +31,8 @@ async def claim(session: AsyncSession, subscriber: str, event_ids: Collection[UU
     return nothing and must not run. Rows go in sorted, so two workers with overlapping batches
     wait for one another instead of deadlocking; a twin's uncommitted row makes this one wait.
     """
-    inserted = await _claim.run(
-        session, {"event_id": _sorted(event_ids)}, the_subscriber=subscriber
-    )
-    return set(inserted.scalars().all())
+    ids = {"event_id": _sorted(event_ids)}
+    return set(await _claim.column(session, ids, the_subscriber=subscriber))
 
 
 @prepared(event_id=Uuid())
@@ -80,8 +79,8 @@ async def unwritten(
 
 async def take(session: AsyncSession, subscriber: str, event_ids: Collection[UUID]) -> set[UUID]:
     """Insert the inbox rows of events that are due anyway, and return the ids that were new."""
-    inserted = await _take.run(session, {"event_id": _sorted(event_ids)}, the_subscriber=subscriber)
-    return set(inserted.scalars().all())
+    ids = {"event_id": _sorted(event_ids)}
+    return set(await _take.column(session, ids, the_subscriber=subscriber))
 
 
 @prepared(event_id=Uuid())

@@ -27,7 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.delivery import PARKED_S, UNFINISHED_LIMIT, Reason
-from app.bus.sql import code, later, now, prepared
+from app.bus.prepared import prepared
+from app.bus.sql import code, later, now
 from app.bus.tables import delivery, outbox
 
 # Spelled out and not bound, so that both databases see that the partial indexes fit.

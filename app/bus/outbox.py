@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.errors import NotAWriteError, NoTransactionError
 from app.bus.event import Event, seal
-from app.bus.sql import now, prepared
+from app.bus.prepared import Fixed, Write, prepared, write
+from app.bus.sql import now
 from app.bus.tables import log_head, outbox
 
 PUBLISHED = "orderly_published"
@@ -41,8 +42,10 @@ class Unpublished(NamedTuple):
     envelope: str
 
 
-async def publish(session: AsyncSession, *events: Event) -> None:
+async def publish(session: AsyncSession, *events: Event, beside: Sequence[Write] = ()) -> None:
     """Record events in the caller's transaction; the relay sends them after its commit.
+
+    What the caller writes beside them goes to the database in the same trip.
 
     Nothing leaves the process here, and if the caller rolls back the events never existed. The
     session is flushed first, so that the aggregate's row is locked before its event gets a
@@ -56,6 +59,8 @@ async def publish(session: AsyncSession, *events: Event) -> None:
         msg = "publish() needs an open transaction: use `async with database.write() as session`"
         raise NoTransactionError(msg)
     if not events:
+        if beside:
+            await write(session, *beside)
         return
     await session.flush()
     sealed = [seal(event) for event in events]
@@ -67,7 +72,7 @@ async def publish(session: AsyncSession, *events: Event) -> None:
         "correlation_id": [each.correlation_id for each in sealed],
         "envelope": [each.text for each in sealed],
     }
-    await _insert.run(session, columns)
+    await write(session, *beside, _insert.on(session, columns))
     session.info[PUBLISHED] = True
     if OVERHEARD in session.info:
         session.info[OVERHEARD] += columns["envelope"]
@@ -95,7 +100,11 @@ async def hold_relay_lock(session: AsyncSession) -> bool:
     """
     if session.get_bind().dialect.name != "postgresql":
         return True
-    return bool(await session.scalar(select(func.pg_try_advisory_xact_lock(_RELAY_LOCK))))
+    [[taken]] = await _TRY_RELAY_LOCK.run(session)
+    return bool(taken)
+
+
+_TRY_RELAY_LOCK = Fixed(select(func.pg_try_advisory_xact_lock(_RELAY_LOCK)))
 
 
 async def unpublished(
@@ -107,8 +116,7 @@ async def unpublished(
     step over it for ever. The rows of paused contexts are not gone through, however many wait.
     """
     if not paused:
-        page = await session.execute(_OLDEST, {"most": limit})
-        return [Unpublished(*row) for row in page.all()]
+        return [Unpublished(*row) for row in await _OLDEST_OF_ALL.run(session, most=limit)]
     contexts = [each for each in await _waiting_contexts(session) if each not in paused]
     if not contexts:
         return []
@@ -124,6 +132,7 @@ _OLDEST = (
     .order_by(outbox.c.position)
     .limit(bindparam("most"))
 )
+_OLDEST_OF_ALL = Fixed(_OLDEST)
 
 
 async def _waiting_contexts(session: AsyncSession) -> list[str]:
@@ -144,30 +153,25 @@ async def mark_published(
     Under the relay lock places follow the order of first publication without a gap, which makes
     `log_position` the one safe cursor over history.
     """
-    last = await session.scalar(_MOVE_HEAD, {"by": len(page)})
-    first = int(last or 0) - len(page) + 1
     columns: dict[str, Sequence[object]] = {
         "position": [row.position for row in page],
         "stream_id": stream_ids,
-        "log_position": range(first, first + len(page)),
+        "place": range(1, len(page) + 1),
     }
-    await _mark.run(session, columns)
+    await write(session, _mark.on(session, columns), Write(_MOVE_HEAD, {"by": len(page)}))
 
 
-_MOVE_HEAD = (
-    update(log_head)
-    .values(position=log_head.c.position + bindparam("by"))
-    .returning(log_head.c.position)
-)
+_MOVE_HEAD = Fixed(update(log_head).values(position=log_head.c.position + bindparam("by")))
 
 
-@prepared(position=BigInteger(), stream_id=String(40), log_position=BigInteger())
+@prepared(position=BigInteger(), stream_id=String(40), place=BigInteger())
 def _mark(session: AsyncSession, sent: FromClause) -> Executable:
     del session
+    head = select(log_head.c.position).scalar_subquery()
     return (
         update(outbox)
         .where(outbox.c.position == sent.c.position)
-        .values(published_at=now(), stream_id=sent.c.stream_id, log_position=sent.c.log_position)
+        .values(published_at=now(), stream_id=sent.c.stream_id, log_position=head + sent.c.place)
     )
 
 

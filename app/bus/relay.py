@@ -41,6 +41,7 @@ class Relay:
         self._database = database
         self._stream = stream
         self._wake_up = wake_up
+        wake_up.is_relayed_here = True
         self._policy = policy or RelayPolicy()
         self._room = room
         self.backlog = Backlog()
@@ -70,6 +71,8 @@ class Relay:
             return await self._publish_in_two_steps()
         async with self._database.write() as session:
             if not await outbox.hold_relay_lock(session):
+                # It may have looked before what woke us was committed.
+                self._wake_up.tell_others()
                 return 0
             page = await outbox.unpublished(session, self._policy.page, self._paused())
             if page:

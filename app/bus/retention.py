@@ -14,7 +14,15 @@ from app.bus.delivery import State
 from app.bus.errors import is_transient
 from app.bus.sql import Transactions, later, rows
 from app.bus.supervise import Pulse
-from app.bus.tables import delivery, inbox, log_head, outbox, pruned, subscription
+from app.bus.tables import (
+    delivery,
+    failed_attempt,
+    inbox,
+    log_head,
+    outbox,
+    pruned,
+    subscription,
+)
 from app.bus.unregister import former_names
 
 log = structlog.get_logger(__name__)
@@ -36,7 +44,7 @@ class RetentionPolicy:
 
 
 class Retention:
-    """Prunes the outbox, and a day later the inbox and delivery rows of what was pruned.
+    """Prunes the outbox, and a day later the inbox, delivery and attempt rows of what was pruned.
 
     Whatever else is kept for a time only goes along: see `Forget`.
 
@@ -122,7 +130,10 @@ class Retention:
 
     @staticmethod
     async def _follow(session: AsyncSession, limit: int) -> int:
-        """Remove the inbox and delivery rows of events pruned a day ago; return of how many."""
+        """Remove what else is kept of events pruned a day ago, and return of how many.
+
+        Their inbox and delivery rows, and what is remembered of failed attempts.
+        """
         found = await session.scalars(
             select(pruned.c.event_id)
             .where(pruned.c.pruned_at <= later(-_DAY_S))
@@ -142,7 +153,9 @@ class Retention:
             await session.execute(
                 delete(table).where(tuple_(table.c.subscriber, table.c.event_id).in_(keys))
             )
-        await session.execute(delete(pruned).where(pruned.c.event_id.in_(select(given.c.event_id))))
+        for table in (failed_attempt, pruned):
+            of_these = table.c.event_id.in_(select(given.c.event_id))
+            await session.execute(delete(table).where(of_these))
         return len(event_ids)
 
 

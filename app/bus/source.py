@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import delivery as owed
 from app.bus import inbox, lease
-from app.bus.delivery import Reason, Verdict
+from app.bus import verdict as verdicts
+from app.bus.delivery import Reason
 from app.bus.event import Event
 from app.bus.subscriber import Handler
+from app.bus.verdict import Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -73,9 +75,7 @@ class FromStream:
 
     async def settle(self, session: AsyncSession, failed: Mapping[UUID, Verdict]) -> None:
         """Write the failures as rows, in place of their inbox rows."""
-        if failed:
-            await inbox.release(session, self._subscriber, failed)
-            await owed.record(session, self._subscriber, list(failed.values()))
+        await verdicts.record(session, self._subscriber, list(failed.values()), failed.keys())
 
 
 class FromDatabase:
@@ -110,6 +110,5 @@ class FromDatabase:
         """Remove the rows that are done with, and write the failures into theirs."""
         if done := self._locked - set(failed):
             await lease.finish(session, self._subscriber, done)
-        if failed:
-            await inbox.release(session, self._subscriber, self._inserted & set(failed))
-            await owed.record(session, self._subscriber, list(failed.values()))
+        keys = self._inserted & failed.keys()
+        await verdicts.record(session, self._subscriber, list(failed.values()), keys)

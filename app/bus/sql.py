@@ -1,29 +1,23 @@
 """The few places where SQLite and PostgreSQL differ, each behind one name."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from pydantic_core import to_json
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
     CursorResult,
     DateTime,
     Dialect,
-    Executable,
     Float,
     FromClause,
-    Result,
     String,
     Table,
     TypeDecorator,
     bindparam,
-    column,
-    func,
     literal,
-    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -33,7 +27,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from app.bus import arrays
+from app.bus.given import extracted, json_rows, unnested
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -179,112 +173,6 @@ def rows(session: AsyncSession, **columns: tuple[TypeEngine[Any], Sequence[Any]]
         given = [
             bindparam(None, list(values), type_=ARRAY(type_)) for type_, values in columns.values()
         ]
-        return _unnested(given, types)
-    table = _json_rows(dialect, list(columns.values()))
-    return _extracted(bindparam(None, table, type_=String()), types)
-
-
-class Prepared:
-    """A statement over a table of Python values such as `rows` makes, built once per dialect.
-
-    Building a statement takes as long as its work on a hundred rows. build gets a session and the
-    table, whose columns are the keywords with their SQL types; what else changes from run to run
-    is a `bindparam` in it.
-
-    Columns named in alike tend to hold one value in every row: then that travels once, because
-    each element of an array costs. At least one column is not alike.
-    """
-
-    def __init__(
-        self,
-        build: Callable[[AsyncSession, FromClause], Executable],
-        alike: Collection[str] = (),
-        **types: TypeEngine[Any],
-    ) -> None:
-        self._build = build
-        self._alike = alike
-        self._types = types
-        self._statements: dict[tuple[str, ...], Executable] = {}
-
-    async def run(
-        self, session: AsyncSession, columns: Mapping[str, Sequence[Any]], **parameters: object
-    ) -> Result[*tuple[Any, ...]]:
-        """Run it on these columns, all of one length."""
-        dialect = dialect_of(session)
-        same = tuple(name for name in self._alike if _one_value(columns[name]))
-        statement = self._statements.get((dialect.name, *same))
-        if statement is None:
-            statement = self._build(session, self._table(dialect, same))
-            self._statements[dialect.name, *same] = statement
-        given = {name: type_ for name, type_ in self._types.items() if name not in same}
-        values = _values(dialect, given, columns)
-        once = {f"given_{name}": columns[name][0] for name in same}
-        return await session.execute(statement, values | once | parameters)
-
-    def _table(self, dialect: Dialect, same: Collection[str]) -> FromClause:
-        types = {name: type_ for name, type_ in self._types.items() if name not in same}
-        if dialect.name == "postgresql":
-            columns = [arrays.parameter(f"given_{name}", type_) for name, type_ in types.items()]
-            given = _unnested(columns, types)
-        else:
-            given = _extracted(bindparam("given", type_=String()), types)
-        if not same:
-            return given
-        once = (bindparam(f"given_{name}", type_=self._types[name]).label(name) for name in same)
-        return select(given, *once).subquery()
-
-
-def _one_value(values: Sequence[Any]) -> bool:
-    return bool(values) and values.count(values[0]) == len(values)
-
-
-def _values(
-    dialect: Dialect, types: Mapping[str, TypeEngine[Any]], columns: Mapping[str, Sequence[Any]]
-) -> dict[str, Any]:
-    if dialect.name == "postgresql":
-        return {
-            f"given_{name}": arrays.value(type_, columns[name]) for name, type_ in types.items()
-        }
-    return {"given": _json_rows(dialect, [(type_, columns[name]) for name, type_ in types.items()])}
-
-
-def prepared(
-    alike: Collection[str] = (),
-    **types: TypeEngine[Any],
-) -> Callable[[Callable[[AsyncSession, FromClause], Executable]], Prepared]:
-    """Make the decorated function, which builds a statement over a table of columns, `Prepared`."""
-
-    def prepare(build: Callable[[AsyncSession, FromClause], Executable]) -> Prepared:
-        return Prepared(build, alike, **types)
-
-    return prepare
-
-
-def _unnested(
-    columns: Sequence[ColumnElement[Any]], types: Mapping[str, TypeEngine[Any]]
-) -> FromClause:
-    given = [column(name, type_) for name, type_ in types.items()]
-    return func.unnest(*columns).table_valued(*given).render_derived().alias()
-
-
-def _extracted(text_: ColumnElement[str], types: Mapping[str, TypeEngine[Any]]) -> FromClause:
-    each = func.json_each(text_).table_valued("value")
-    return (
-        select(
-            *(
-                func.json_extract(each.c.value, f"$[{place}]", type_=type_).label(name)
-                for place, (name, type_) in enumerate(types.items())
-            )
-        )
-        .select_from(each)
-        .subquery()
-    )
-
-
-def _json_rows(dialect: Dialect, columns: Sequence[tuple[TypeEngine[Any], Sequence[Any]]]) -> str:
-    processors = [type_.dialect_impl(dialect).bind_processor(dialect) for type_, _ in columns]
-    lists = [
-        [process(value) if process else value for value in values]
-        for process, (_, values) in zip(processors, columns, strict=True)
-    ]
-    return to_json(list(zip(*lists, strict=True))).decode()
+        return unnested(given, types)
+    table = json_rows(dialect, list(columns.values()))
+    return extracted(bindparam(None, table, type_=String()), types)

@@ -14,7 +14,7 @@ from app.bus.event import new_id
 from app.bus.replay import registered_types
 from app.bus.sql import Transactions
 from app.bus.stream import Stream
-from app.bus.tables import delivery, operator_action, subscription
+from app.bus.tables import delivery, failed_attempt, operator_action, subscription
 from app.bus.tables import settled as marks
 
 ALIVE_S = 60.0
@@ -40,10 +40,10 @@ async def unregister(  # noqa: PLR0913 - which, by whom, at what price
 ) -> Action:
     """Remove a subscriber, so that neither streams nor history are kept for it any longer.
 
-    One transaction takes its subscriptions and its delivery rows; the action counts those. With
-    discard its dead letters go too. The workers remove its groups. Its inbox rows stay as long as
-    their events: should it come back, what it handled is handled still. A build that has it
-    registers it again when a worker starts, as a new one.
+    One transaction takes its subscriptions, its delivery rows, which the action counts, and what is
+    remembered of failed attempts. With discard its dead letters go too. The workers remove its
+    groups. Its inbox rows stay as long as their events: should it come back, what it handled is
+    handled still. A build that has it registers it again when a worker starts, as a new one.
 
     Raises NoSubscriberError, SubscriberAliveError, DeadLettersLeftError, and
     StreamUnavailableError, because then nobody can tell whether it is alive: nothing was changed.
@@ -61,7 +61,7 @@ async def unregister(  # noqa: PLR0913 - which, by whom, at what price
                 "them discarded with it."
             )
             raise DeadLettersLeftError(msg)
-        for table in (subscription, marks, delivery):
+        for table in (subscription, marks, delivery, failed_attempt):
             await session.execute(delete(table).where(table.c.subscriber == subscriber))
         return await note(
             session,

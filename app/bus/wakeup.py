@@ -12,18 +12,26 @@ from app.bus.supervise import Pulse
 class WakeUp:
     """Set after every commit that published something; costs the committer nothing.
 
-    listeners are called at each commit that this process hears of, its own and others'.
+    listeners are called at each commit that this process hears of, its own and others'. Where a
+    relay runs beside, others are told only when it says so: it is woken anyway, and would be once
+    more by what it hears of itself.
     """
 
     def __init__(self) -> None:
+        self.is_relayed_here = False
         self._here = anyio.Event()
         self._elsewhere = anyio.Event()
         self.listeners: list[Callable[[], None]] = []
 
     def committed(self) -> None:
-        """Wake this process's relay, and have the others told."""
-        self._elsewhere.set()
+        """Wake this process's relay; have the others told where there is none."""
+        if not self.is_relayed_here:
+            self.tell_others()
         self.heard()
+
+    def tell_others(self) -> None:
+        """Have other processes told that there may be something to publish."""
+        self._elsewhere.set()
 
     def heard(self) -> None:
         """Wake this process's relay: another process committed."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     Column,
@@ -12,7 +12,6 @@ from sqlalchemy import (
     FromClause,
     Index,
     Integer,
-    Row,
     String,
     Table,
     Text,
@@ -24,7 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.sql import UtcDateTime, code, later, now, prepared, upsert
+from app.bus.prepared import prepared
+from app.bus.sql import UtcDateTime, code, later, now, upsert
 from app.db import Base
 
 Id: TypeAlias = tuple[str, str]
@@ -53,8 +53,7 @@ class Claim:
     lifetime: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """The reply that a key stands for."""
 
     fingerprint: str
@@ -85,12 +84,14 @@ async def take(session: AsyncSession, claims: Mapping[Id, Claim]) -> Found:
     found = Found(fresh={(principal, key) for principal, key in inserted})
     others = [claim for claim in asked if claim.id not in found.fresh]
     if others:
-        for row in await _lock.run(session, _columns(others)):
-            id_ = (row.principal, row.key)
-            if row.asked_at - row.created_at >= claims[id_].lifetime:
+        for principal, key, asked_at, created_at, *kept in await _lock.run(
+            session, _columns(others)
+        ):
+            id_ = (principal, key)
+            if asked_at - created_at >= claims[id_].lifetime:
                 found.expired.add(id_)
             else:
-                found.kept[id_] = _kept(row)
+                found.kept[id_] = _kept(*kept)
     return found
 
 
@@ -140,8 +141,8 @@ def _columns(claims: Iterable[Claim]) -> dict[str, list[Any]]:
     }
 
 
-def _kept(row: Row[Any]) -> Kept:
-    return Kept(row.fingerprint, row.status, json.loads(row.headers), row.body)
+def _kept(fingerprint: str, status: int, headers: str, body: str) -> Kept:
+    return Kept(fingerprint, status, json.loads(headers), body)
 
 
 @prepared(principal=String(), key=String(), fingerprint=String())
@@ -163,7 +164,16 @@ def _insert(session: AsyncSession, given: FromClause) -> Executable:
 def _lock(session: AsyncSession, given: FromClause) -> Executable:
     del session
     return (
-        select(keys, now().label("asked_at"))
+        select(
+            keys.c.principal,
+            keys.c.key,
+            now(),
+            keys.c.created_at,
+            keys.c.fingerprint,
+            keys.c.status,
+            keys.c.headers,
+            keys.c.body,
+        )
         .join(given, (keys.c.principal == given.c.principal) & (keys.c.key == given.c.key))
         .order_by(keys.c.principal, keys.c.key)
         .with_for_update(of=keys)

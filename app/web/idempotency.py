@@ -4,10 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, ClassVar, Generic, TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from fastapi import Request, Response
 from pydantic import BaseModel
@@ -77,17 +77,15 @@ class InFlightError(AppError):
     retryable: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(NamedTuple):
     """What a successful request is answered with: stored as it is, and sent again to a repeat."""
 
     status: HTTPStatus
     body: BaseModel
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Asked(Generic[Item]):
+class Asked(NamedTuple, Generic[Item]):
     """What one request asks for, with the claim of its key if it sent one."""
 
     item: Item

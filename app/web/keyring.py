@@ -79,6 +79,7 @@ class KeyRing:
         self._most = most
         self._may_be_open = open_without_keys
         self._open_until = -math.inf
+        self._is_asking = False
         self._known: dict[str, tuple[_Known, float]] = {}
         self._unknown: dict[str, float] = {}
         self._searches: dict[str, _Search] = {}
@@ -148,9 +149,16 @@ class KeyRing:
     async def _is_open(self, database: Database) -> bool:
         if monotonic() < self._open_until:
             return True
+        if self._is_asking and self._open_until > -math.inf:
+            # Somebody looks already; until they are back it is as it was.
+            return True
         asked_at = monotonic()
-        async with database.read() as session:
-            found = await keys.any_key(session)
+        self._is_asking = True
+        try:
+            async with database.read() as session:
+                found = await keys.any_key(session)
+        finally:
+            self._is_asking = False
         if found:
             self._may_be_open = False
         elif self._may_be_open:

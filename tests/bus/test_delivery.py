@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 
 from app.bus import delivery as owed
 from app.bus import inbox, outbox
-from app.bus.delivery import PARKED_S, DeadLettered, Reason
+from app.bus.delivery import PARKED_S, Reason
 from app.bus.errors import PermanentError
 from app.bus.event import Context, Envelope, Event
 from app.bus.retry import Outcome, RetryPolicy
@@ -19,6 +19,7 @@ from app.bus.sql import later
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.tables import delivery
+from app.bus.verdict import DeadLettered
 from app.db import Database
 from tests.bus.owing import (
     arrive,

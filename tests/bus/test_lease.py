@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from app.bus import inbox, lease, outbox
-from app.bus.delivery import UNFINISHED_LIMIT, DeadLettered, Reason
+from app.bus.delivery import UNFINISHED_LIMIT, Reason
 from app.bus.due import DueDeliveries
 from app.bus.event import Event
 from app.bus.handling import Handling
@@ -22,6 +22,7 @@ from app.bus.source import Delivery, FromDatabase
 from app.bus.sql import later, now
 from app.bus.subscriber import Subscriber
 from app.bus.tables import delivery
+from app.bus.verdict import DeadLettered
 from app.db import Database
 from tests.bus.owing import (
     arrive,

@@ -5,8 +5,9 @@ import pytest
 
 from app.bus import delivery as owed
 from app.bus import lease
-from app.bus.delivery import State, Verdict
+from app.bus.delivery import State
 from app.bus.source import FromDatabase, FromStream
+from app.bus.verdict import Verdict
 from app.db import Database
 from tests.bus.owing import ripen
 from tests.bus.sample import (

@@ -8,10 +8,10 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from app.bus.consumer import ConsumerPolicy
-from app.bus.delivery import DeadLettered
 from app.bus.event import Event
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
+from app.bus.verdict import DeadLettered
 from app.db import Database
 from tests.bus.owing import published
 from tests.bus.sample import (

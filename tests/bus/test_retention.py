@@ -13,6 +13,7 @@ from app.bus.retention import Retention, RetentionPolicy
 from app.bus.sql import later
 from app.bus.stream import Stream
 from app.bus.tables import delivery as delivery_table
+from app.bus.tables import failed_attempt as attempt_table
 from app.bus.tables import inbox as inbox_table
 from app.bus.tables import outbox as outbox_table
 from app.bus.tables import pruned as pruned_table
@@ -53,6 +54,20 @@ async def set_state(database: Database, subscriber: str, of: Rang, state: str) -
                 reason="failed",
                 attempts=1,
                 unfinished=0,
+            )
+        )
+
+
+async def note_attempt(database: Database, subscriber: str, of: Rang) -> None:
+    async with database.write() as session:
+        await session.execute(
+            insert(attempt_table).values(
+                subscriber=subscriber,
+                event_id=of.id,
+                attempt=1,
+                becomes="due",
+                error_type="ValueError",
+                error="",
             )
         )
 
@@ -115,15 +130,17 @@ async def test_what_nobody_is_owed_goes_by_age_alone(database: Database, stream:
     assert await Retention(database, SMALL_STEPS).run_round() == 4
 
 
-async def test_inbox_and_discarded_rows_follow_a_day_later(
+async def test_inbox_discarded_and_attempt_rows_follow_a_day_later(
     database: Database, stream: Stream
 ) -> None:
     await subscribed(database, listening(Effects()))
     events = await aged(database, stream, 8)
     await handle(database, "ears", *events[1:])
     await set_state(database, "ears", events[0], "discarded")
+    for event in (events[0], events[0], events[1]):
+        await note_attempt(database, "ears", event)
     retention = Retention(database, SMALL_STEPS)
-    tables = (outbox_table, inbox_table, delivery_table, pruned_table)
+    tables = (outbox_table, inbox_table, delivery_table, attempt_table, pruned_table)
 
     await retention.run_round()
     await retention.run_round()
@@ -132,7 +149,7 @@ async def test_inbox_and_discarded_rows_follow_a_day_later(
     await retention.run_round()
     a_day_later = [await counted(database, table) for table in tables]
 
-    assert (at_once, a_day_later) == ([0, 7, 1, 8], [0, 0, 0, 0])
+    assert (at_once, a_day_later) == ([0, 7, 1, 3, 8], [0] * 5)
 
 
 async def test_a_late_copy_of_a_pruned_event_is_not_run(database: Database, stream: Stream) -> None:

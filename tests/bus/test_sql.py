@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.arrays import text_array
 from app.bus.event import new_id
-from app.bus.sql import code, now, prepared, rows
+from app.bus.prepared import prepared
+from app.bus.sql import code, now, rows
 from app.db import Database
 
 
@@ -98,7 +99,7 @@ async def test_what_is_the_same_in_every_row_travels_once_and_changes_nothing(
         for units in ([7] * 5, [None] * 5, [1, 2, None, 4, 5]):
             columns = {"id": ids, "name": names, "units": units, "note": nasty}
             async with database.read() as session:
-                found = (await given_back.run(session, columns)).all()
+                found = await given_back.run(session, columns)
             assert [tuple(row) for row in found] == list(zip(ids, names, units, nasty, strict=True))
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Table, func, insert, select, update
 
 from app.bus.action import Action, ActionKind, page_of_actions
 from app.bus.delivery import Reason
@@ -14,6 +14,7 @@ from app.bus.sql import later
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.tables import delivery as delivery_table
+from app.bus.tables import failed_attempt
 from app.bus.tables import inbox as inbox_table
 from app.bus.tables import outbox as outbox_table
 from app.bus.tables import pruned as pruned_table
@@ -102,6 +103,11 @@ async def test_neither_stream_nor_history_is_kept_for_it_any_longer(
     assert done.detail == {"types": [Rang.type], "due": 0, "dead": 0, "discarded": 0}
 
 
+async def rows_of(database: Database, table: Table) -> int | None:
+    async with database.read() as session:
+        return await session.scalar(select(func.count()).select_from(table))
+
+
 async def _nothing(*_: object) -> None:
     pass
 
@@ -178,6 +184,7 @@ async def test_it_is_refused_while_it_lives_or_somebody_should_look(
 ) -> None:
     ears = Ears()
     await dead(database, ears, Rang(bell="a", volume=LOUD))
+    assert await rows_of(database, failed_attempt) == 1
     await stream.ensure_groups(["bells"], "ears")
     async with stream.reader(["bells"], "ears", "c1", block_s=0.01) as reader:
         await reader.fresh(1)
@@ -195,5 +202,6 @@ async def test_it_is_refused_while_it_lives_or_somebody_should_look(
 
     assert (done.total, done.detail["dead"]) == (1, 1)
     assert await delivery_rows(database) == []
+    assert await rows_of(database, failed_attempt) == 0
     with pytest.raises(NoSubscriberError):
         await gone(database, stream)

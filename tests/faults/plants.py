@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus import delivery, inbox, outbox
+from app.bus import inbox, outbox, verdict
 from app.bus.consumer import Consumer
-from app.bus.delivery import State, Verdict
+from app.bus.delivery import State
 from app.bus.handling import Handling
 from app.bus.outbox import Unpublished
 from app.bus.reconcile import Reconcile
@@ -21,6 +21,7 @@ from app.bus.settled import Window
 from app.bus.source import Delivery
 from app.bus.stream import Entry, Stream, _translated
 from app.bus.tables import outbox as outbox_table
+from app.bus.verdict import Verdict
 from app.modules.inventory.models.tables import StockLevel
 from app.modules.inventory.service import book
 from app.modules.inventory.service.levels import Level
@@ -125,7 +126,7 @@ def verdict_without_the_key(patch: Patch) -> None:
         *rest: object,  # noqa: ARG001 - as many as the real one takes
     ) -> None:
         del source
-        verdict = Verdict(
+        given_up = Verdict(
             event_id=given.event.id,
             event_type=given.event.type,
             cause=given.event,
@@ -135,7 +136,7 @@ def verdict_without_the_key(patch: Patch) -> None:
             error=str(error),
         )
         async with self._database.write() as session:
-            await delivery.record(session, self._subscriber.name, [verdict])
+            await verdict.record(session, self._subscriber.name, [given_up])
 
     patch(Handling, "_give_verdict", give_verdict)
 

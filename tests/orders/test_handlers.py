@@ -11,7 +11,7 @@ from app.modules.orders.handlers import apply_answers, subscriber, timers
 from app.modules.orders.models.life import OrderStatus
 from tests.inventory.sample import answers, check_books, stock
 from tests.orders.sample import catalogue, draft, placed, published, stored
-from tests.transactions import counted
+from tests.transactions import counted, trips
 
 
 def test_all_answers_share_one_handler() -> None:
@@ -92,6 +92,21 @@ async def test_no_statement_on_the_way_looks_at_rows_it_was_not_asked_for(
     steps = [step for plan in plans for step in plan if "VIRTUAL TABLE" not in step]
     assert len(plans) > 6 + 7 + 5  # placing, deciding, settling; and what stocking took
     assert [step for step in steps if step.startswith("SCAN") or "status" in step] == []
+
+
+async def test_deciding_and_settling_take_five_trips_to_the_database(database: Database) -> None:
+    await catalogue(database, MUG=425, CUP=199)
+    await stock(database, MUG=10, CUP=10)
+    await placed(database, *(draft(("MUG", 2), ("CUP", 1)) for _ in range(3)))
+    created = [one for one in await published(database) if isinstance(one, OrderCreated)]
+
+    async with database.write() as session, trips(session) as deciding:
+        await move_stock(created, session)
+    async with database.write() as session, trips(session) as settling:
+        await apply_answers(await answers(database), session)
+
+    # Reservations, the levels' locks, and all that is written; the orders' locks, and the same.
+    assert (len(deciding), len(settling)) == (3, 2)
 
 
 async def _plan(database: Database, statement: str) -> list[str]:

@@ -24,7 +24,7 @@ from app.modules.orders.models.order import ExpectedPrice, OrderDraft
 from app.modules.orders.service.place import place
 from app.modules.orders.service.products import ProductDraft, put_product
 from tests.orders.sample import catalogue, draft, placed, published, stored
-from tests.transactions import at_once, counted
+from tests.transactions import at_once, counted, trips
 
 
 async def test_an_order_is_stored_as_it_was_returned(database: Database) -> None:
@@ -215,6 +215,16 @@ async def test_a_batch_costs_as_many_statements_as_one_order(database: Database)
     assert len([text for text in one if not text.startswith("BEGIN")]) == 5
     assert len(many) == len(one)
     assert await stored(database, orders[-1].id) == orders[-1]
+
+
+async def test_an_order_takes_three_trips_to_the_database(database: Database) -> None:
+    await catalogue(database, MUG=425, CUP=199)
+
+    async with database.write() as session, trips(session) as made:
+        await place(session, [draft(("MUG", 1), ("CUP", 2)), draft(("CUP", 1))])
+
+    # Products; orders; and their lines, timeline and events together.
+    assert len(made) == 3
 
 
 async def test_no_drafts_are_no_work(database: Database) -> None:

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from app.bus import inbox
-from app.bus.delivery import DeadLettered
 from app.bus.stream import Stream
+from app.bus.verdict import DeadLettered
 from app.db import Database
 from tests.bus.owing import published
 from tests.bus.sample import Rang, delivery_rows, handled_count, relay_all, ring

@@ -165,6 +165,26 @@ async def test_what_was_read_before_a_change_is_not_remembered_after_it(sqlite: 
     assert len(asked) == 2
 
 
+async def test_while_one_looks_whether_the_server_is_open_the_others_go_by_before(
+    database: Database,
+) -> None:
+    keyring = KeyRing(open_without_keys=True, remembered_s=0)
+    assert await keyring.admit(database, None, sent=False) is OPEN
+
+    found: list[Principal] = []
+
+    async def ask() -> None:
+        found.append(await keyring.admit(database, None, sent=False))
+
+    with reads(database) as statements:
+        async with anyio.create_task_group() as group:
+            for _ in range(10):
+                group.start_soon(ask)
+
+    assert found == [OPEN] * 10
+    assert len(statements) == 1
+
+
 async def test_without_any_key_the_server_is_open_until_the_first_is_made(
     sqlite: Database,
 ) -> None:

@@ -18,6 +18,7 @@ from app.bus.due import DueDeliveries, DuePolicy
 from app.bus.errors import StreamError, is_transient
 from app.bus.group_state import order
 from app.bus.handling import Handling
+from app.bus.judge import Judge
 from app.bus.reconcile import Reconcile, ReconcilePolicy
 from app.bus.relay import Relay, RelayPolicy
 from app.bus.retention import Retention, RetentionPolicy
@@ -78,7 +79,7 @@ class Worker:
         database, stream = self._world.database, self._world.stream
         consumer = Consumer(database, stream, subscriber, self.name, _CONSUMER)
         # The same history again is the same: the jitter too.
-        consumer._handling._random = Random(1)
+        consumer._handling._judge = Judge(Random(1))
         self._subscribers[subscriber.name] = subscriber
         self._consumers[subscriber.name] = consumer
         handling = Handling(database, subscriber, Random(2))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.event import Event
+from app.bus.prepared import Write, write
 from app.modules.inventory.errors import TooMuchStockError, UnknownLocationError
 from app.modules.inventory.models.tables import MovementKind
 from app.modules.inventory.service.levels import Key, Level, change, lock, make, record
@@ -162,29 +163,36 @@ class Book:
     async def write(self) -> list[Event]:
         """Write what was changed, and return what the world should know of it, unpublished.
 
-        Two statements at most, however much was changed; one more when a SKU crossed a threshold.
+        One trip to the database, however much was changed; one more when a SKU crossed a threshold.
         Raises TooMuchStockError, before anything is written.
         """
+        events, writes = await self.finish()
+        await write(self._session, *writes)
+        return events
+
+    async def finish(self) -> tuple[list[Event], list[Write]]:
+        """Do as `write` does, and return beside the events what is left to be written."""
         changed = [level for level in self._levels.values() if level.changed]
         if full := [level for level in changed if level.on_hand > MOST_ON_HAND]:
             lines = [{"sku": level.sku, "location": level.location} for level in full]
             msg = f"More than {MOST_ON_HAND} units of a SKU at a location cannot be kept."
             raise TooMuchStockError(msg, lines=lines)
-        if changed:
-            await change(self._session, changed)
+        writes = [change(self._session, changed)] if changed else []
         if self._movements:
-            await record(self._session, self._movements)
-        return await self._crossed()
+            writes.append(record(self._session, self._movements))
+        suspects = [sku for sku in self._free_before if self._crossing(sku, self._free[sku])]
+        if not suspects:
+            return [], writes
+        # They are looked up, our changes included.
+        await write(self._session, *writes)
+        return await self._crossed(suspects), []
 
     def _free_of(self, sku: str, marks: Marks | None = None) -> int:
         free = sum(level.free for level in self._by_sku[sku] if level.active)
         return free - (marks or self._marks.get(sku, NO_MARKS)).safety_stock
 
-    async def _crossed(self) -> list[Event]:
+    async def _crossed(self, suspects: Sequence[str]) -> list[Event]:
         """Return the thresholds that were crossed, one per SKU."""
-        suspects = [sku for sku in self._free_before if self._crossing(sku, self._free[sku])]
-        if not suspects:
-            return []
         # Others may have added levels that were not there yet when this book was opened.
         free = await free_now(self._session, suspects)
         found = []

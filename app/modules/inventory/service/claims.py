@@ -17,7 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.sql import now, prepared, rows, upsert
+from app.bus.prepared import Write, prepared, write
+from app.bus.sql import now, rows, upsert
 from app.modules.inventory.models.tables import (
     IssueState,
     ReservationState,
@@ -99,8 +100,7 @@ async def _insert(session: AsyncSession, begun: Mapping[str, ReservationState]) 
     """Insert reservations, and return the orders that had none."""
     order_ids = sorted(begun)
     states = [begun[order_id].value for order_id in order_ids]
-    inserted = await _insert_new.run(session, {"order_id": order_ids, "state": states})
-    return set(inserted.scalars().all())
+    return set(await _insert_new.column(session, {"order_id": order_ids, "state": states}))
 
 
 @prepared(alike=["state"], order_id=String(), state=String())
@@ -127,13 +127,13 @@ async def _lock(session: AsyncSession, known: Mapping[str, bool]) -> dict[str, C
     more = [known[order_id] for order_id in order_ids]
     found = await _lock_known.run(session, {"order_id": order_ids, "more": more})
     claims: dict[str, Claim] = {}
-    for order_id, state in found.all():
+    for order_id, state in found:
         claims[order_id] = Claim(order_id, ReservationState(state), ReservationState(state))
     holding = [order_id for order_id, claim in claims.items() if claim.holds]
     if holding:
         # In a statement of its own: what another transaction issued is seen only once it is over.
         held = await _held_lines.run(session, {"order_id": holding})
-        for order_id, *line in held.all():
+        for order_id, *line in held:
             claims[order_id].lines.append(Line(*line))
     return claims
 
@@ -195,8 +195,11 @@ async def claim_issues(session: AsyncSession, steps: Iterable[Step]) -> set[str]
     return set(inserted)
 
 
-async def write_claims(session: AsyncSession, claims: Iterable[Claim]) -> None:
-    """Write what was decided: a statement each for new lines, issued ones, and changed states."""
+async def write_claims(session: AsyncSession, claims: Iterable[Claim]) -> list[Write]:
+    """Write what was decided: a statement each for new lines, issued ones, and changed states.
+
+    The one for new lines is left to the caller, unless some of them are issued already.
+    """
     fresh: list[tuple[str, Line]] = []
     issued: list[tuple[str, Line]] = []
     changed: list[tuple[str, ReservationState]] = []
@@ -208,12 +211,14 @@ async def write_claims(session: AsyncSession, claims: Iterable[Claim]) -> None:
                 fresh.append((claim.order_id, line))
             if line.changed:
                 issued.append((claim.order_id, line))
-    if fresh:
-        await _write_lines(session, fresh)
+    left = [_new_lines(session, fresh)] if fresh else []
     if issued:
+        await write(session, *left)
         await _write_issued(session, issued)
+        left = []
     if changed:
         await _write_states(session, changed)
+    return left
 
 
 async def void_issues(session: AsyncSession, fulfillment_ids: Collection[str]) -> None:
@@ -226,14 +231,14 @@ async def void_issues(session: AsyncSession, fulfillment_ids: Collection[str]) -
     )
 
 
-async def _write_lines(session: AsyncSession, fresh: Sequence[tuple[str, Line]]) -> None:
+def _new_lines(session: AsyncSession, fresh: Sequence[tuple[str, Line]]) -> Write:
     columns: dict[str, Sequence[object]] = {
         "order_id": [order_id for order_id, _ in fresh],
         "sku": [line.sku for _, line in fresh],
         "location": [line.location for _, line in fresh],
         "quantity": [line.quantity for _, line in fresh],
     }
-    await _insert_lines.run(session, columns)
+    return _insert_lines.on(session, columns)
 
 
 @prepared(

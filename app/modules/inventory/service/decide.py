@@ -43,19 +43,19 @@ async def decide(session: AsyncSession, steps: Sequence[Step]) -> None:
     A step whose time is over, because it came twice or too late, is passed over in silence, and so
     is one about an order nobody asked to reserve for. What a step gives back, the next one can
     have. The rows of the orders are locked first, those of the fulfillments second, those of the
-    stock last, each in key order. The number of statements does not grow with the batch: reserving
-    takes seven at most, and one more when a SKU crosses a threshold.
+    stock last, each in key order. The number of trips to the database does not grow with the batch:
+    reserving takes three, and two more when a SKU crosses a threshold.
     """
     claims = await claim_orders(session, steps)
     leaving = await claim_issues(session, steps)
     book = await Book.open(session, _skus(steps, claims))
     batch = _Batch(book, claims, leaving)
     events = [event for step in steps if (event := batch.take(step)) is not None]
-    told = await book.write()
-    await write_claims(session, claims.values())
+    told, writes = await book.finish()
+    writes += await write_claims(session, claims.values())
     if batch.not_held:
         await void_issues(session, batch.not_held)
-    await publish(session, *events, *told)
+    await publish(session, *events, *told, beside=writes)
 
 
 def _skus(steps: Sequence[Step], claims: Mapping[str, Claim]) -> dict[str, None]:

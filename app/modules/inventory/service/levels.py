@@ -18,7 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
-from app.bus.sql import now, prepared, rows, upsert
+from app.bus.prepared import Write, prepared
+from app.bus.sql import now, rows, upsert
 from app.modules.inventory.models.tables import (
     locations,
     stock_items,
@@ -101,7 +102,7 @@ async def lock(
     found = await _lock.run(session, {"sku": list(dict.fromkeys(skus))})
     levels: list[Level] = []
     marks: dict[str, Marks] = {}
-    for *counters, safety_stock, low_stock_at in found.all():
+    for *counters, safety_stock, low_stock_at in found:
         level = Level(*counters)
         levels.append(level)
         if safety_stock is not None:
@@ -132,8 +133,8 @@ def _lock(session: AsyncSession, asked: FromClause) -> Executable:
     )
 
 
-async def change(session: AsyncSession, changed: Sequence[Level]) -> None:
-    """Write the counters of locked levels."""
+def change(session: AsyncSession, changed: Sequence[Level]) -> Write:
+    """Return what writes the counters of locked levels."""
     columns: dict[str, Sequence[object]] = {
         "sku": [level.sku for level in changed],
         "location": [level.location for level in changed],
@@ -141,7 +142,7 @@ async def change(session: AsyncSession, changed: Sequence[Level]) -> None:
         "reserved": [level.reserved for level in changed],
         "committed": [level.committed for level in changed],
     }
-    await _change.run(session, columns)
+    return _change.on(session, columns)
 
 
 @prepared(
@@ -166,10 +167,10 @@ def _change(session: AsyncSession, after: FromClause) -> Executable:
     )
 
 
-async def record(session: AsyncSession, movements: Sequence[Sequence[object]]) -> None:
-    """Append movements to the ledger in the order given; their levels are locked."""
+def record(session: AsyncSession, movements: Sequence[Sequence[object]]) -> Write:
+    """Return what appends movements to the ledger in the order given; their levels are locked."""
     columns = zip(_COLUMNS, zip(*movements, strict=True), strict=True)
-    await _record.run(session, dict(columns))
+    return _record.on(session, dict(columns))
 
 
 @prepared(alike=_ALIKE, **_COLUMNS)

@@ -17,7 +17,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.outbox import publish
-from app.bus.sql import prepared, rows, upsert
+from app.bus.prepared import Write, prepared
+from app.bus.sql import rows, upsert
 from app.errors import AppError
 from app.modules.orders.errors import (
     DuplicateReferenceError,
@@ -27,7 +28,7 @@ from app.modules.orders.models.order import OrderDraft, PlacedOrder
 from app.modules.orders.models.tables import order_lines, orders
 from app.modules.orders.service.hold import expire_due
 from app.modules.orders.service.price import Priced, catalogue_of, priced_draft
-from app.modules.orders.service.transition import Entry, Step, note
+from app.modules.orders.service.transition import Entry, Step, noted
 
 MOST_EXPIRED = 100
 """How many overdue holds the placing of orders clears away: a bound on what a request waits for."""
@@ -39,8 +40,8 @@ async def place(session: AsyncSession, drafts: Sequence[OrderDraft]) -> list[Pla
     Holds that are overdue expire first, so that inventory has their units back when it decides.
     All or none: the first draft that cannot be taken raises for the whole sequence:
     UnknownSkuError, InactiveProductError, CurrencyMixedError, PriceChangedError,
-    TotalTooLargeError or DuplicateReferenceError. Five statements, however many drafts and lines
-    there are, and five more when a hold was overdue.
+    TotalTooLargeError or DuplicateReferenceError. Three trips to the database, however many drafts
+    and lines there are, and four more when a hold was overdue.
     """
     placed = []
     for outcome in await place_each(session, drafts):
@@ -78,9 +79,9 @@ async def place_each(
         outcomes |= await _duplicates(session, twice)
     taken = [order for order in priced if order.draft.id in created]
     if taken:
-        await _insert_lines(session, taken)
-        await note(session, [_entry(order.draft) for order in taken])
-        await publish(session, *(order.event for order in taken))
+        timeline = noted(session, [_entry(order.draft) for order in taken])
+        beside = [_new_lines_of(session, taken), timeline]
+        await publish(session, *(order.event for order in taken), beside=beside)
     outcomes |= {order.draft.id: _placed(order, created[order.draft.id]) for order in taken}
     return [outcomes[draft.id] for draft in drafts]
 
@@ -119,7 +120,7 @@ async def _insert_orders(session: AsyncSession, priced: Sequence[Priced]) -> dic
             "created_event_id": [order.event.id for order in ordered],
         },
     )
-    return {row.id: row.created_at for row in inserted}
+    return {row[0]: row[1] for row in inserted}
 
 
 @prepared(
@@ -164,13 +165,13 @@ async def _duplicates(
     }
 
 
-async def _insert_lines(session: AsyncSession, priced: Sequence[Priced]) -> None:
+def _new_lines_of(session: AsyncSession, priced: Sequence[Priced]) -> Write:
     lines = [
         (order.draft.id, line, position)
         for order in priced
         for position, line in enumerate(order.lines, start=1)
     ]
-    await _new_lines.run(
+    return _new_lines.on(
         session,
         {
             "order_id": [order_id for order_id, _, _ in lines],

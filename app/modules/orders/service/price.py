@@ -1,13 +1,13 @@
 """Drafts at the prices of the moment, and why some are no orders that can be taken."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Executable, FromClause, String, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.sql import prepared
+from app.bus.prepared import prepared
 from app.modules.orders.errors import (
     CurrencyMixedError,
     InactiveProductError,
@@ -25,24 +25,19 @@ Catalogue: TypeAlias = Mapping[str, tuple[str, int, str, bool]]
 """Title, unit price in minor units, currency and active, by SKU."""
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """A draft at the prices of this moment."""
+class Priced(NamedTuple):
+    """A draft at the prices of this moment, and what it costs in minor units."""
 
     draft: OrderDraft
     currency: str
     lines: tuple[PlacedLine, ...]
+    total_minor: int
     event: OrderCreated
-
-    @property
-    def total_minor(self) -> int:
-        """What the order costs, in minor units."""
-        return sum(line.total_minor for line in self.lines)
 
 
 async def catalogue_of(session: AsyncSession, skus: Collection[str]) -> tuple[Catalogue, bool]:
     """Return the products among skus, and whether a hold is overdue; False when there are none."""
-    found = (await _products.run(session, {"sku": sorted(skus)})).all()
+    found = await _products.run(session, {"sku": sorted(skus)})
     products = {
         sku: (title, price, currency, active) for sku, title, price, currency, active, _ in found
     }
@@ -72,27 +67,29 @@ def priced_draft(draft: OrderDraft, catalogue: Catalogue) -> Priced:
     if unknown := [sku for sku in quantities if sku not in catalogue]:
         detail = f"{len(unknown)} of the order's SKUs are not products: {_some(unknown)}."
         raise UnknownSkuError(detail, skus=unknown)
-    if inactive := [sku for sku in quantities if not catalogue[sku][3]]:
+    lines, total_minor, inactive, currencies = [], 0, [], set()
+    for sku, quantity in quantities.items():
+        title, unit_price_minor, currency, active = catalogue[sku]
+        if not active:
+            inactive.append(sku)
+        currencies.add(currency)
+        total_minor += quantity * unit_price_minor
+        lines.append(
+            PlacedLine(sku=sku, title=title, quantity=quantity, unit_price_minor=unit_price_minor)
+        )
+    if inactive:
         detail = f"{len(inactive)} of the order's products are not for sale: {_some(inactive)}."
         raise InactiveProductError(detail, skus=inactive)
-    currencies = sorted({catalogue[sku][2] for sku in quantities})
     if len(currencies) > 1:
-        detail = f"One order has one currency, and these products have {', '.join(currencies)}."
-        raise CurrencyMixedError(detail, currencies=currencies)
-    _check_prices(draft, catalogue)
-    lines = tuple(
-        PlacedLine(
-            sku=sku,
-            title=catalogue[sku][0],
-            quantity=quantity,
-            unit_price_minor=catalogue[sku][1],
-        )
-        for sku, quantity in quantities.items()
-    )
-    priced = Priced(draft, currencies[0], lines, _created(draft))
-    if priced.total_minor > LARGEST:
+        mixed = sorted(currencies)
+        detail = f"One order has one currency, and these products have {', '.join(mixed)}."
+        raise CurrencyMixedError(detail, currencies=mixed)
+    if draft.expected:
+        _check_prices(draft, catalogue)
+    if total_minor > LARGEST:
         raise TotalTooLargeError(f"The order's total is more than {LARGEST} minor units.")
-    return priced
+    event = _created(draft, quantities)
+    return Priced(draft, currencies.pop(), tuple(lines), total_minor, event)
 
 
 def _check_prices(draft: OrderDraft, catalogue: Catalogue) -> None:
@@ -120,11 +117,15 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")  # noqa: PLR2004 - a few
 
 
-def _created(draft: OrderDraft) -> OrderCreated:
-    lines = tuple(
-        OrderedLine(sku=sku, quantity=quantity) for sku, quantity in draft.quantities.items()
-    )
+def _created(draft: OrderDraft, quantities: Mapping[str, int]) -> OrderCreated:
+    lines = tuple([_ordered(sku, quantity) for sku, quantity in quantities.items()])
     event = OrderCreated(
         id=draft.event_id, order_id=draft.id, lines=lines, confirm=draft.confirm.value
     )
     return event if draft.context is None else event.within(draft.context)
+
+
+# Orders ask for the same few units of the same SKUs, and a line never changes.
+@lru_cache(maxsize=4096)
+def _ordered(sku: str, quantity: int) -> OrderedLine:
+    return OrderedLine(sku=sku, quantity=quantity)

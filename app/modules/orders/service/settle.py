@@ -13,7 +13,7 @@ from app.modules.orders.events import OrderConfirmed, OrderRejected, OrderReserv
 from app.modules.orders.models.life import Action, ConfirmMode, OrderStatus
 from app.modules.orders.models.order import DEFAULT_HOLD_S
 from app.modules.orders.models.tables import order_lines
-from app.modules.orders.service.transition import Standing, Step, lock, move
+from app.modules.orders.service.transition import Standing, Step, lock, moved
 
 
 class Verdict(NamedTuple):
@@ -29,8 +29,8 @@ async def settle(session: AsyncSession, verdicts: Sequence[Verdict]) -> list[str
 
     With its stock held an auto order is confirmed, and a manual one is reserved until somebody
     confirms it or its hold expires. A verdict that is late, repeated or about an order nobody
-    knows changes nothing, and of two about one order the first counts. Four statements, one more
-    when some are rejected, however many verdicts there are.
+    knows changes nothing, and of two about one order the first counts. Two trips to the database,
+    one more when some are rejected or reserved, however many verdicts there are.
     """
     first: dict[str, Verdict] = {}
     for verdict in verdicts:
@@ -43,9 +43,10 @@ async def settle(session: AsyncSession, verdicts: Sequence[Verdict]) -> list[str
     ]
     if not settled:
         return []
-    await move(session, found, [_step(one, found[one.order_id]) for one in settled])
+    steps = [_step(one, found[one.order_id]) for one in settled]
+    _, writes = await moved(session, found, steps)
     await _note_shortages(session, settled)
-    await publish(session, *(_settled(one, found) for one in settled))
+    await publish(session, *(_settled(one, found) for one in settled), beside=writes)
     return [verdict.order_id for verdict in settled]
 
 

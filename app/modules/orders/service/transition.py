@@ -26,7 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from app.bus.event import Event
-from app.bus.sql import later, now, prepared
+from app.bus.prepared import Write, prepared, write
+from app.bus.sql import later, now
 from app.modules.orders.models.life import TRANSITIONS, Action, ConfirmMode, OrderStatus
 from app.modules.orders.models.tables import order_timeline, orders
 
@@ -91,7 +92,7 @@ def standings() -> Select[Any]:
 async def lock(session: AsyncSession, order_ids: Iterable[str]) -> dict[str, Standing]:
     """Lock these orders in the order of their ids, and return those that exist. One statement."""
     found = await _lock.run(session, {"order_id": sorted(set(order_ids))})
-    return _by_id(found.all())
+    return _by_id(found)
 
 
 @prepared(order_id=String())
@@ -125,17 +126,27 @@ async def move(
     Steps of one order are taken in the order they come. One that is not allowed where the order
     stands, or about an order that was not found, changes nothing and is left out: whoever must
     refuse instead asks before. Each step taken makes the order's version one larger and leaves a
-    row in its timeline. Two statements, however many steps there are; none when nothing is taken.
+    row in its timeline. One trip to the database, however many steps there are; none when nothing
+    is taken, and one more when orders are held or cancelled.
     """
+    taken, writes = await moved(session, found, steps)
+    await write(session, *writes)
+    return taken
+
+
+async def moved(
+    session: AsyncSession, found: Mapping[str, Standing], steps: Sequence[Step]
+) -> tuple[list[Step], list[Write]]:
+    """Do as `move` does, and return beside the steps what is left to be written."""
     taken = []
     for step in steps:
         standing = found.get(step.order_id)
         if standing is not None and standing.status in TRANSITIONS[step.action].froms:
             taken.append(_take(standing, step))
-    if taken:
-        await _update(session, found, [one.step for one in taken])
-        await note(session, taken)
-    return [one.step for one in taken]
+    if not taken:
+        return [], []
+    writes = await _update(session, found, [one.step for one in taken])
+    return [one.step for one in taken], [*writes, noted(session, taken)]
 
 
 def _take(standing: Standing, step: Step) -> Entry:
@@ -147,24 +158,27 @@ def _take(standing: Standing, step: Step) -> Entry:
 
 async def _update(
     session: AsyncSession, found: Mapping[str, Standing], steps: Sequence[Step]
-) -> None:
-    """Write the orders as they stand now; of one order's steps the last that says so counts."""
-    moved = {step.order_id: found[step.order_id] for step in steps}
+) -> list[Write]:
+    """Write the orders as they stand now, or return what does where nothing comes of it.
+
+    Of one order's steps the last that says so counts.
+    """
+    changed = {step.order_id: found[step.order_id] for step in steps}
     columns: dict[str, Sequence[object]] = {
-        "id": list(moved),
-        "status": [standing.status.value for standing in moved.values()],
-        "version": [standing.version for standing in moved.values()],
+        "id": list(changed),
+        "status": [standing.status.value for standing in changed.values()],
+        "version": [standing.version for standing in changed.values()],
     }
     holds = {step.order_id: step.hold_s for step in steps if step.hold_s is not None}
     reasons = {step.order_id: step.cancel_reason for step in steps if step.cancel_reason}
-    if not (holds or reasons or any(standing.expires_at for standing in moved.values())):
-        await _write_status.run(session, columns)
-        return
-    columns["hold_s"] = [holds.get(order_id) for order_id in moved]
-    columns["reason"] = [reasons.get(order_id) for order_id in moved]
-    for order_id, reserved_at, expires_at in (await _write_all.run(session, columns)).all():
-        moved[order_id].reserved_at = reserved_at
-        moved[order_id].expires_at = expires_at
+    if not (holds or reasons or any(standing.expires_at for standing in changed.values())):
+        return [_write_status.on(session, columns)]
+    columns["hold_s"] = [holds.get(order_id) for order_id in changed]
+    columns["reason"] = [reasons.get(order_id) for order_id in changed]
+    for order_id, reserved_at, expires_at in await _write_all.run(session, columns):
+        changed[order_id].reserved_at = reserved_at
+        changed[order_id].expires_at = expires_at
+    return []
 
 
 @prepared(alike=["status", "version"], id=String(), status=String(), version=BigInteger())
@@ -205,8 +219,8 @@ def _write_all(session: AsyncSession, given: FromClause) -> Executable:
     )
 
 
-async def note(session: AsyncSession, entries: Sequence[Entry]) -> None:
-    """Write rows of timelines, in one statement."""
+def noted(session: AsyncSession, entries: Sequence[Entry]) -> Write:
+    """Return the statement that writes rows of timelines."""
     steps = [entry.step for entry in entries]
     columns: dict[str, Sequence[object]] = {
         "order_id": [step.order_id for step in steps],
@@ -219,7 +233,7 @@ async def note(session: AsyncSession, entries: Sequence[Entry]) -> None:
         "event_type": [step.cause and step.cause.type for step in steps],
         "detail": [json.dumps(dict(step.detail)) if step.detail else "{}" for step in steps],
     }
-    await _note.run(session, columns)
+    return _note.on(session, columns)
 
 
 _NOTED: dict[str, TypeEngine[Any]] = {

@@ -1,0 +1,190 @@
+"""Hot statements go straight to the driver, in a transaction that SQLAlchemy begins and ends.
+
+To build, to send and to read one through a session costs several times what it costs the driver:
+see decision 12.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any, NoReturn
+
+from sqlalchemy import ARRAY, Connection, Dialect, Executable
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
+from sqlalchemy.util import await_only, greenlet_spawn
+
+DRIVER = "orderly_driver"
+"""Names the Driver in the info of a session that has one."""
+
+Rows = Sequence[Sequence[Any]]
+
+
+class Compiled:
+    """A statement as a driver takes it. Lists for IN have no place in it."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # all of ours do
+        if compiled.post_compile_params or compiled.literal_execute_params:
+            msg = f"the text of this statement depends on its parameters: {compiled}"
+            raise TypeError(msg)
+        self.sql = str(compiled)
+        types = {name: parameter.type for parameter, name in compiled.bind_names.items()}
+        self._parameters = [
+            (name, compiled.params[name], _processor(types[name], dialect))
+            for name in compiled.positiontup or ()
+        ]
+        self._columns = [
+            column.type.dialect_impl(dialect).result_processor(dialect, None)
+            for column in getattr(statement, "exported_columns", ())
+        ]
+        self._is_plain = not any(self._columns)
+
+    def arguments(self, given: Mapping[str, Any]) -> list[Any]:
+        """Return parameters in the order in which the text has them."""
+        values = ((given.get(name, fixed), process) for name, fixed, process in self._parameters)
+        return [process(value) if process else value for value, process in values]
+
+    def rows(self, found: Rows) -> Rows:
+        """Return what the driver found as the types of the columns have it."""
+        if self._is_plain:
+            return found
+        return [
+            tuple(
+                process(value) if process else value
+                for process, value in zip(self._columns, row, strict=True)
+            )
+            for row in found
+        ]
+
+
+def _processor(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Any], Any] | None:
+    """Return what makes a value one of the driver's, None where it is one already."""
+    if isinstance(type_, ARRAY) and _processor(type_.item_type, dialect) is None:
+        # Its own would go through the elements to change none of them.
+        return None
+    return type_.dialect_impl(dialect).bind_processor(dialect)
+
+
+class Driver:
+    """The connection of a session, as its driver has it; of use until the transaction ends."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.dialect = connection.dialect
+        self._connection: Any = connection
+        self._adapted: Any = self._connection.connection.dbapi_connection
+        raw: Any = self._connection.connection.driver_connection
+        self._raw = raw
+        self._fetch: Callable[[str, list[Any]], Awaitable[Rows]]
+        if self.dialect.name == "postgresql":
+            self._fetch = lambda sql, arguments: raw.fetch(sql, *arguments)
+        else:
+            self._fetch = raw.execute_fetchall
+
+    @property
+    def is_usable(self) -> bool:
+        """False once the transaction is over, and while somebody listens to what SQLAlchemy runs.
+
+        Who counts, traces or strikes statements sees all of them that way.
+        """
+        heard = self._connection.dispatch
+        return self._connection.in_transaction() and not (
+            heard.before_cursor_execute or heard.after_cursor_execute
+        )
+
+    async def fetch(self, compiled: Compiled, given: Mapping[str, Any]) -> Rows:
+        """Run a statement and return its rows; raises what SQLAlchemy would."""
+        arguments = compiled.arguments(given)
+        try:
+            return compiled.rows(await self._fetch(compiled.sql, arguments))
+        except Exception as error:
+            await greenlet_spawn(self.fail, error, compiled.sql)
+            raise
+
+    async def send(self, writes: Sequence[tuple[Compiled, Mapping[str, Any]]]) -> None:
+        """Run statements that return nothing and are independent of one another, in one trip."""
+        arguments = [compiled.arguments(given) for compiled, given in writes]
+        texts = tuple(compiled.sql for compiled, _ in writes)
+        try:
+            if self.dialect.name == "postgresql":
+                await self._raw.fetch(_joined(texts), *chain(*arguments))
+            else:
+                await self._raw.execute_each(texts, arguments)
+        except Exception as error:
+            await greenlet_spawn(self.fail, error, "; ".join(texts))
+            raise
+
+    def begin(self, sql: str) -> None:
+        """Begin the transaction of a PostgreSQL connection, with whatever else sql says.
+
+        One message, where the driver's own BEGIN and each setting are one each.
+        """
+        # Known before it is sent: cut short, it may have happened, and is rolled back.
+        self._adapted._transaction = _Begun(self._raw)  # noqa: SLF001 - where the driver's own would be
+        try:
+            await_only(self._raw.execute(sql))
+        except Exception as error:  # noqa: BLE001 - raised again, as what it is
+            self.fail(error, sql)
+
+    def fail(self, error: Exception, sql: str) -> NoReturn:
+        """Raise error as SQLAlchemy does, which also drops a connection that is lost."""
+        try:
+            self._adapted._handle_exception(error)  # noqa: SLF001 - the driver's errors as DBAPI's
+        except self.dialect.loaded_dbapi.Error as known:
+            self._connection._handle_dbapi_exception(known, sql, None, None, None)  # noqa: SLF001 - as above
+        raise error
+
+
+class _Begun:
+    """A transaction that is under way, for SQLAlchemy to end."""
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg has no types
+        self._connection = connection
+
+    async def commit(self) -> None:
+        await self._connection.execute("COMMIT")
+
+    async def rollback(self) -> None:
+        await self._connection.execute("ROLLBACK")
+
+
+@lru_cache(maxsize=256)
+def _joined(texts: tuple[str, ...]) -> str:
+    """Return statements of PostgreSQL as one, each of which has its parameters after the others'.
+
+    All of them see the database as it was before the first.
+    """
+    moved, used = [], 0
+    for text in texts:
+        by = used
+        moved.append(_PARAMETER.sub(lambda found: f"${int(found[1]) + by}", text))  # noqa: B023 - used at once
+        used += max((int(number) for number in _PARAMETER.findall(text)), default=0)
+    *others, last = moved
+    named = ", ".join(f"write_{place} AS ({text})" for place, text in enumerate(others))
+    return f"WITH {named} {last}" if others else last
+
+
+_PARAMETER = re.compile(r"\$([0-9]+)")
+
+
+async def take(session: AsyncSession, begin: str | None = None) -> None:
+    """Begin a session's transaction, and let its hot statements use the driver.
+
+    begin is the text that begins it, where SQLAlchemy would not at once.
+    """
+
+    def taken(plain: Session) -> Driver:
+        driver = Driver(plain.connection())
+        if begin is not None:
+            driver.begin(begin)
+        return driver
+
+    session.info[DRIVER] = await session.run_sync(taken)
+
+
+def of(session: AsyncSession) -> Driver | None:
+    """Return the driver of a session, None when its statements go through SQLAlchemy."""
+    driver: Driver | None = session.info.get(DRIVER)
+    return driver if driver is not None and driver.is_usable else None
