@@ -4,7 +4,8 @@ The first run is a plain one. When it raised, the next one goes back to a savepo
 error, so that a poisonous event does not cost its neighbours many small transactions.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from uuid import UUID
@@ -37,11 +38,15 @@ def may_be_told_apart(error: Exception) -> bool:
 class Runner:
     """Runs a handler on the deliveries of a transaction; timeout_s is for one without its own.
 
-    `at` is the event whose handler raised, when it is known.
+    `at` is the event whose handler raised, when it is known. took hears how many seconds each call
+    of a handler took that did not raise.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(
+        self, timeout_s: float, took: Callable[[Handler, float], None] = lambda *_: None
+    ) -> None:
         self._timeout_s = timeout_s
+        self._took = took
         self.at: UUID | None = None
 
     async def plainly(
@@ -51,12 +56,20 @@ class Runner:
         self.at = None
         if handler.batch:
             events = [given.event for given in batch]
-            return Ran(await call(handler, events, session, self._timeout_s))
+            return Ran(await self._call(handler, events, session))
         for given in batch:
             self.at = given.event.id
-            await call(handler, [given.event], session, self._timeout_s)
+            await self._call(handler, [given.event], session)
         self.at = None
         return Ran()
+
+    async def _call(
+        self, handler: Handler, events: Sequence[Event], session: AsyncSession
+    ) -> Sequence[Failed[Event]]:
+        began = time.perf_counter()
+        failed = await call(handler, events, session, self._timeout_s)
+        self._took(handler, time.perf_counter() - began)
+        return failed
 
     async def carefully(
         self, handler: Handler, batch: Sequence[Delivery], session: AsyncSession

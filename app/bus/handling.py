@@ -16,8 +16,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select
 
+from app.bus.account import Account
 from app.bus.blame import Runner, may_be_told_apart
-from app.bus.delivery import State, Verdict
+from app.bus.delivery import Reason, State, Verdict
 from app.bus.errors import HandlerError, is_transient
 from app.bus.event import Envelope, Event
 from app.bus.fuse import Fuse
@@ -59,14 +60,17 @@ class Handling:
         self._subscriber = subscriber
         self._random = random or Random()  # noqa: S311 - spreads load, guards nothing
         self._fuse = fuse
-        self._runner = Runner(timeout_s)
+        self._account = Account(subscriber.name)
+        self._runner = Runner(timeout_s, self._account.took)
         self._transient: Counter[UUID] = Counter()
 
-    def open(self, envelope: Envelope, attempts: int = 1) -> Delivery | Verdict:
+    def open(
+        self, envelope: Envelope, attempts: int = 1, reason: Reason | None = None
+    ) -> Delivery | Verdict:
         """Return the delivery of an event of a known type, or what becomes of a misfit."""
         kind, handler = self._subscriber.handlers[envelope.type]
         try:
-            return Delivery(envelope.open(kind), handler, attempts)
+            return Delivery(envelope.open(kind), handler, attempts, reason)
         except Exception as error:  # noqa: BLE001 - validators and upcasters raise what they like
             return self.unreadable(envelope, handler, attempts, error)
 
@@ -77,6 +81,10 @@ class Handling:
         what tells of the engines rather than of the events; what was not settled then is as it
         was before.
         """
+        with self._account.of(deliveries):
+            return await self._run(deliveries, source)
+
+    async def _run(self, deliveries: Sequence[Delivery], source: Source) -> int:
         waiting = [deliveries]
         careful: Sequence[Delivery] = ()
         stuck: list[Exception] = []
@@ -146,6 +154,8 @@ class Handling:
             if culprits:
                 await source.give_back(session, culprits)
             await source.settle(session, failed)
+        kept = [given for event_id, given in by_id.items() if event_id not in culprits]
+        self._account.settled(kept, failed)
         if self._transient:
             for given in deliveries:
                 self._transient.pop(given.event.id, None)
@@ -184,6 +194,7 @@ class Handling:
             taken = {one.event_id: one for one in verdicts if one.event_id in runnable}
             await source.settle(session, taken)
         for verdict in taken.values():
+            self._account.failed(verdict)
             self._note(failed=verdict.state is not State.DISCARDED)
         return list(taken.values())
 
