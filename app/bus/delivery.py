@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy import (
     Executable,
     Float,
@@ -27,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.event import Envelope, Event
+from app.bus.event import Envelope, Event, example
 from app.bus.outbox import publish
 from app.bus.sql import code, later, now, prepared, rows, upsert
 from app.bus.tables import delivery, inbox, outbox, subscription
@@ -67,15 +68,24 @@ class Reason(StrEnum):
 class DeadLettered(Event):
     """A subscriber gave an event up; somebody should look."""
 
+    model_config = example(
+        dead_event_id="0199c2d4-a8ef-7d19-a3c6-52e8f4b1076d",
+        dead_event_type="orders.order_created.v1",
+        subscriber="inventory",
+        attempts=8,
+        error_type="KeyError",
+        error="'MUG'",
+    )
+
     type: ClassVar[str] = "dead_letters.event_dead_lettered.v1"
     subject_field: ClassVar[str] = "dead_event_id"
 
-    dead_event_id: str
-    dead_event_type: str
-    subscriber: str
-    attempts: int
-    error_type: str
-    error: str
+    dead_event_id: str = Field(description="The event that was given up.")
+    dead_event_type: str = Field(description="Its type.")
+    subscriber: str = Field(description="Who gave it up.")
+    attempts: int = Field(description="How often it was tried.")
+    error_type: str = Field(description="The class of the last error.")
+    error: str = Field(description="What that error said, shortened.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
