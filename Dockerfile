@@ -2,7 +2,9 @@
 # and a volume on /data is a whole Orderly.
 
 FROM python:3.13-slim-bookworm AS packages
-COPY requirements.lock /
+# With what sends traces: docker build --build-arg LOCK=requirements-otel.lock
+ARG LOCK=requirements.lock
+COPY ${LOCK} /requirements.lock
 # pip stays outside, so that what runs cannot install.
 RUN python -m venv --without-pip /opt/venv \
     && pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \

@@ -22,15 +22,26 @@ VENV = ROOT / ".venv"
 WINDOWS = sys.platform == "win32"
 PYTHON = VENV / ("Scripts/python.exe" if WINDOWS else "bin/python")
 RUN_LOCK = ROOT / "requirements.lock"
+OTEL_LOCK = ROOT / "requirements-otel.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
 BENCH_LOCK = ROOT / "requirements-bench.lock"
 # Each holds all of those before it.
-LOCKS = (RUN_LOCK, DEV_LOCK, BENCH_LOCK)
+LOCKS = (RUN_LOCK, OTEL_LOCK, DEV_LOCK, BENCH_LOCK)
+
+# Words that start a server, and the variables of OpenTelemetry's that have it send spans.
+SERVERS = ("serve", "demo")
+ASKS_FOR_SPANS = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_TRACES_EXPORTER",
+)
 
 HELP = """\
 Usage: python3 dev.py WORD [ARGUMENTS]
 
   run      start Orderly (the same as: serve)
+  demo     play a lively shop for a few minutes, and tell what to look at
+  doctor   look whether Orderly can do its work here, and tell what to do
   test     run the tests; arguments go to pytest, such as --every-postgres
   faults   attack both deployments for --minutes N --seed S, then check what survived
   lint     check format, lint, types and the import rules
@@ -39,7 +50,8 @@ Usage: python3 dev.py WORD [ARGUMENTS]
   format   format the code and fix what can be fixed
   lock     make requirements*.lock again; --upgrade takes newer versions
 
-Any other word goes to the program: python3 dev.py verify. The first call sets up .venv.
+Any other word goes to the program, as in python3 dev.py verify; docs/command-line.md has them all.
+The first call sets up .venv.
 """
 
 # No code of a package runs while it is installed, but for a pure one that has no wheel.
@@ -211,7 +223,7 @@ def format_code() -> int:
 
 
 def lock(arguments: list[str]) -> int:
-    """Make both locks again from pyproject.toml; the development one agrees with the other."""
+    """Make the locks again from pyproject.toml; each agrees with those it holds."""
     uv = shutil.which("uv")
     if uv is None:
         install(DEV_LOCK)
@@ -224,6 +236,7 @@ def lock(arguments: list[str]) -> int:
     for extra in (
         ["-o", RUN_LOCK.name],
         ["-o", DEV_LOCK.name, "--group", "dev", "-c", RUN_LOCK.name],
+        ["-o", OTEL_LOCK.name, "--extra", "otel", "-c", DEV_LOCK.name],
         ["-o", BENCH_LOCK.name, "--group", "dev", "--group", "bench", "-c", DEV_LOCK.name],
     ):
         done = subprocess.run([*compiler, *extra], cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
@@ -238,9 +251,11 @@ def lock(arguments: list[str]) -> int:
 
 def program(word: str, arguments: list[str]) -> int:
     """Hand the word to Orderly's own command line."""
-    if word == "serve":
+    if word in SERVERS:
         need_servers()
-    install(RUN_LOCK)
+    # What sends spans is no part of the rest.
+    spans = word in SERVERS and any(os.environ.get(name) for name in ASKS_FOR_SPANS)
+    install(OTEL_LOCK if spans else RUN_LOCK)
     return become("-m", "app", word, *arguments)
 
 

@@ -14,7 +14,7 @@ def main() -> None:
         reason = _reason(error)
         if reason is None:
             raise
-        sys.stderr.write(f"orderly: {reason}\n")
+        _complain(reason)
         sys.exit(1)
 
 
@@ -22,12 +22,18 @@ def _run() -> None:
     # What a start imports stays: searching it for garbage, now and at the end, costs a third.
     gc.disable()
     # Not at the top, so that Ctrl-C is no traceback while imports last.
-    from app.cli.commands import commands  # noqa: PLC0415
+    from app.cli.commands import commands, first_word  # noqa: PLC0415
 
-    cli = commands(*sys.argv[1:2])
+    cli = commands(first_word())
     gc.freeze()
     gc.enable()
     cli()
+
+
+def _complain(reason: str) -> None:
+    from app.cli.say import as_json, complain  # noqa: PLC0415 - as above
+
+    complain(reason if as_json() else f"orderly: {reason}", code="failed")
 
 
 def _reason(error: Exception) -> str | None:

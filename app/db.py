@@ -79,6 +79,11 @@ class Database:
         outcome: Outcome = await group.submit(item, weight)
         return outcome
 
+    @property
+    def waiting_together(self) -> int:
+        """How many items requests asked for together that wait for their transaction."""
+        return sum(group.waiting for group in self._groups.values())
+
     @asynccontextmanager
     async def _write(self, lock_s: float | None) -> AsyncIterator[AsyncSession]:
         _refuse_nested()

@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import metrics
 from app.bus.errors import is_transient
 from app.errors import AppError, OverloadedError
 
@@ -67,6 +68,7 @@ class _Waiting(Generic[Item, Outcome]):
     item: Item
     weight: int
     answer: "asyncio.Future[Outcome]"
+    since: float
 
 
 class Group(Generic[Item, Outcome]):
@@ -92,16 +94,22 @@ class Group(Generic[Item, Outcome]):
         the others were tried again without it. An error of the COMMIT itself leaves open whether
         it happened, so nothing is tried again.
         """
-        if len(self._line) + len(self._apart) >= MOST_WAITING:
+        if self.waiting >= MOST_WAITING:
+            metrics.REFUSED.add(1)
             msg = f"{MOST_WAITING} requests like this one wait already. Try again in a moment."
             raise OverloadedError(msg, headers={"Retry-After": "1"})
         loop = asyncio.get_running_loop()
-        waiting = _Waiting[Item, Outcome](item, weight, loop.create_future())
+        waiting = _Waiting[Item, Outcome](item, weight, loop.create_future(), time.monotonic())
         self._line.append(waiting)
         if self._flusher is None:
             # In no request's context: the transaction belongs to all of them.
             self._flusher = loop.create_task(self._flush(), context=Context())
         return await waiting.answer
+
+    @property
+    def waiting(self) -> int:
+        """How many items wait for a transaction."""
+        return len(self._line) + len(self._apart)
 
     async def drain(self) -> None:
         """Return once nothing waits; nobody may submit meanwhile."""
@@ -169,6 +177,8 @@ class Group(Generic[Item, Outcome]):
         else:
             for waiting, outcome in zip(batch, outcomes, strict=True):
                 _answer(waiting, outcome)
+            metrics.TOGETHER.see(len(batch))
+            metrics.TOGETHER_WAIT.see(time.monotonic() - batch[0].since)
 
     def _set_apart(self, batch: Sequence[_Waiting[Item, Outcome]]) -> None:
         """Let an item wait for a lock as long as any request may, and nobody for it."""

@@ -10,6 +10,7 @@ from app.bus import stalled
 from app.bus.consumer import Consumer, ConsumerPolicy
 from app.bus.due import DueDeliveries, DuePolicy
 from app.bus.handling import Handling
+from app.bus.pause import Pauses
 from app.bus.preflight import Preflight
 from app.bus.reconcile import Reconcile, ReconcilePolicy
 from app.bus.relay import Relay
@@ -35,8 +36,13 @@ class Chores:
     forget: Sequence[Forget] = ()
 
 
-def loops_of(
-    settings: Settings, chores: Chores, database: Database, stream: Stream, wake_up: WakeUp
+def loops_of(  # noqa: PLR0913, PLR0917 - what the loops of a process share
+    settings: Settings,
+    chores: Chores,
+    database: Database,
+    stream: Stream,
+    wake_up: WakeUp,
+    pauses: Pauses,
 ) -> list[Loop]:
     """Return the loops of settings' role; raises StartupError on a subscriber nobody has."""
     loops: list[Loop] = []
@@ -46,7 +52,7 @@ def loops_of(
         return loops
     room = Room(settings.stream_cap)
     relay = Relay(database, stream, wake_up, room=room)
-    loops += [relay, Trim(database, stream, room)]
+    loops += [relay, Trim(database, stream, room), pauses]
     keep = RetentionPolicy(days=settings.retention_days)
     loops += [Preflight(stream), Retention(database, keep, chores.forget)]
     timers = list(chores.timers)
@@ -67,7 +73,9 @@ def loops_of(
     backlogs = [relay.backlog]
     for subscriber in _chosen(settings, chores.subscribers):
         handling = Handling(database, subscriber, timeout_s=settings.handler_timeout_s)
-        consumer = Consumer(database, stream, subscriber, name, policy, solitude=solitude)
+        consumer = Consumer(
+            database, stream, subscriber, name, policy, solitude=solitude, pauses=pauses
+        )
         loops.append(consumer)
         backlogs.append(consumer.backlog)
         loops.append(
@@ -78,6 +86,7 @@ def loops_of(
                 due,
                 backlog=consumer.backlog,
                 solitude=solitude,
+                pauses=pauses,
             )
         )
     database.is_behind = lambda: any(backlog.waiting for backlog in backlogs)

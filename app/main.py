@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from app.console import site
 from app.db import Database
 from app.errors import StartupError
 from app.loops import Chores
@@ -21,21 +22,36 @@ from app.runtime import open_runtime
 from app.settings import VERSION, Settings, load_settings
 from app.telemetry import configure_logging
 from app.web import (
+    asyncapi,
     claims,
     docs,
     feed,
     health,
     keys,
     keys_api,
+    metrics,
     openapi,
     ops,
+    ops_actions,
+    ops_chains,
+    ops_flow,
+    ops_streams,
     ops_subscribers,
     problem,
     problems_page,
+    sessions,
 )
 from app.web.edge import edge
 
 ROUTERS = (orders_router, inventory_router)
+OPERATORS = (
+    ops.router,
+    ops_actions.router,
+    ops_chains.router,
+    ops_flow.router,
+    ops_streams.router,
+    ops_subscribers.router,
+)
 SUBSCRIBERS = (orders_subscriber, inventory_subscriber)
 
 
@@ -52,7 +68,7 @@ def chores(settings: Settings) -> Chores:
     return Chores(
         subscribers=SUBSCRIBERS,
         timers=orders_timers(decision_deadline_s=settings.decision_deadline_s),
-        forget=[partial(claims.forget, hours=settings.idempotency_hours)],
+        forget=[partial(claims.forget, hours=settings.idempotency_hours), sessions.forget],
     )
 
 
@@ -80,12 +96,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runtime.__aexit__(None, None, None)
 
 
-def _is_observed() -> bool:
-    """Tell whether OpenTelemetry may be set up; FastAPI would look for it in each request."""
-    names = ("OTEL_", "FASTAPI_OTEL_")
-    return "opentelemetry.sdk" in sys.modules or any(one.startswith(names) for one in os.environ)
-
-
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application for settings, or for those of the environment. Does no I/O.
 
@@ -97,6 +107,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="Orderly",
         version=VERSION,
         summary="An order and inventory backend that never loses an event.",
+        description="[Events](asyncapi) · [What is refused, and why](problems)",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -104,15 +115,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
         lifespan=_lifespan,
         middleware=edge(settings),
-        telemetry=None if _is_observed() else {"tracing": False, "metrics": False, "logs": False},
+        # Of two that make spans one is too many: `app.web.observe` does, on the short way too.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.settings = settings
     problem.install(app)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     if settings.has_api:
-        for router in (*ROUTERS, feed.router, ops.router, ops_subscribers.router, keys_api.router):
+        for router in (*ROUTERS, feed.router, *OPERATORS, keys_api.router):
             app.include_router(router)
-        docs.install(app)
+        docs.install(app, home="docs" if settings.console == "off" else "console")
+        if settings.console != "off":
+            site.install(app, settings)
+        asyncapi.install(app)
         problems_page.install(app)
         openapi.install(app)
     return app

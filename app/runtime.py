@@ -8,10 +8,12 @@ import anyio
 import structlog
 from sqlalchemy import text
 
-from app import db, schema
+from app import db, schema, telemetry
 from app.bus import inbox, outbox
 from app.bus.embedded import embedded_engine, own_directory
 from app.bus.errors import EngineError, StreamError, StreamUnavailableError
+from app.bus.monitor import Monitor
+from app.bus.pause import Pauses
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Loop, LoopHealth, Supervisor
@@ -35,6 +37,8 @@ class Runtime:
         supervisor: Supervisor,
         wake_up: WakeUp,
         subscribers: Sequence[Subscriber] = (),
+        pauses: Pauses | None = None,
+        monitor: Monitor | None = None,
     ) -> None:
         self.settings = settings
         self.database = database
@@ -42,6 +46,8 @@ class Runtime:
         self.supervisor = supervisor
         self.wake_up = wake_up
         self.subscribers = subscribers
+        self.pauses = pauses or Pauses()
+        self.monitor = monitor or Monitor(database, stream)
         self.watchdog = Watchdog()
         self.draining = False
 
@@ -72,6 +78,7 @@ async def open_runtime(
     there or not fit. on_death is called when a loop dies of a bug.
     """
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(telemetry.spans(settings))
         database, stream, loops = await _engines(settings, stack)
         if migrate or settings.embedded:
             await schema.ensure_current(settings, database)
@@ -87,9 +94,16 @@ async def open_runtime(
             # deploy this process may publish one before the first worker of its own build.
             async with database.write() as session:
                 await inbox.subscribe(session, chores.subscribers)
-        loops += loops_of(settings, chores, database, stream, wake_up)
+        pauses, monitor = Pauses(database), Monitor(database, stream)
+        # Before the loops, so that none runs what was paused before a restart.
+        await pauses.look()
+        loops += loops_of(settings, chores, database, stream, wake_up, pauses)
+        if settings.has_api:
+            loops.append(monitor)
         supervisor = Supervisor(loops, on_death)
-        runtime = Runtime(settings, database, stream, supervisor, wake_up, chores.subscribers)
+        runtime = Runtime(
+            settings, database, stream, supervisor, wake_up, chores.subscribers, pauses, monitor
+        )
         async with anyio.create_task_group() as group:
             group.start_soon(supervisor.run)
             group.start_soon(runtime.watchdog.run)

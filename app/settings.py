@@ -55,6 +55,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("APP_PORT", "PORT"),
         description="Port to listen on; 8000 when unset, a free one for APP_ROLE=worker.",
     )
+    console: Literal["on", "read-only", "off"] = Field(
+        "on", description="The pages at /console: on, read-only or off."
+    )
     data: Path = Field(
         Path("var"), description="Directory of the embedded mode's database and stream."
     )
@@ -280,18 +283,11 @@ def load_settings(**flags: Any) -> Settings:  # noqa: ANN401 - each field has it
         raise StartupError(msg) from None
 
 
-def env_example() -> str:
-    """Return a `.env` file that names every setting, each at its default and commented out."""
-    lines = ["# Every setting of Orderly, made by `python3 dev.py settings > .env.example`.", ""]
-    for name, field in Settings.model_fields.items():
-        alias = field.validation_alias
-        first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
-        default = field.get_default()
-        shown = "" if default in {None, ()} else default
-        if isinstance(default, bool):
-            shown = str(default).lower()
-        lines += [f"# {field.description}", f"#{_variable(str(first or name))}={shown}", ""]
-    return "\n".join(lines)
+def variable_of(name: str) -> str:
+    """Return the environment variable that sets a field; the first where it has several."""
+    alias = Settings.model_fields[name].validation_alias
+    first = alias.choices[0] if isinstance(alias, AliasChoices) else alias
+    return _variable(str(first or name))
 
 
 def _variable(loc: str) -> str:

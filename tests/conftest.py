@@ -75,6 +75,14 @@ def pytest_configure() -> None:
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud what was skipped for want of a browser."""
+    reasons = [report.longrepr for report in terminalreporter.stats.get("skipped", ())]
+    missing = [str(reason[2]) for reason in reasons if "no browser at" in str(reason)]
+    if missing:
+        terminalreporter.write_line(f"{len(missing)} tests of pages: {missing[0]}", yellow=True)
+
+
 def pytest_collection_finish() -> None:
     """Keep what was imported out of garbage collection, as `serve` does."""
     gc.collect()

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import group_commit
 from app.bus.event import Context, current_context
+from app.bus.metrics import REGISTRY
 from app.db import Database, NestedWriteError
 from app.errors import AppError, OverloadedError
 
@@ -243,12 +244,14 @@ async def test_too_many_are_told_to_come_back(
     database: Database, notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_commit, "MOST_WAITING", 2)
+    before = REGISTRY.get_sample_value("orderly_group_commit_refused_total") or 0
 
     answers = await ask(database, notes, "a", "b", "c")
 
     assert answers[:2] == ["A", "B"]
     assert isinstance(answers[2], OverloadedError)
     assert answers[2].headers["Retry-After"]
+    assert REGISTRY.get_sample_value("orderly_group_commit_refused_total") == before + 1
     assert await ask(database, notes, "c") == ["C"]
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.settings import env_example
 from app.errors import StartupError
-from app.settings import Role, Settings, env_example, load_settings
+from app.settings import Role, Settings, load_settings
 
 ROOT = Path(__file__).parents[1]
 

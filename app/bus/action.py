@@ -27,6 +27,8 @@ class ActionKind(StrEnum):
     REPLAY = "replay"
     FILL = "fill"
     UNREGISTER = "unregister"
+    PAUSE = "pause"
+    RESUME = "resume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,19 @@ class Action:
     detail: Mapping[str, Any]
     total: int
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFilter:
+    """Which actions are wanted: all that meet every condition given."""
+
+    action: ActionKind | None = None
+    subscriber: str | None = None
+    who: str | None = None
+
+    def described(self) -> dict[str, str | None]:
+        """Return the conditions by name."""
+        return {"action": self.action, "subscriber": self.subscriber, "who": self.who}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +100,41 @@ async def note(  # noqa: PLR0913 - the columns of the record
 
 
 async def page_of_actions(
-    session: AsyncSession, *, before: UUID | None, limit: int
+    session: AsyncSession,
+    *,
+    before: UUID | None,
+    limit: int,
+    wanted: ActionFilter | None = None,
 ) -> list[Action]:
-    """Return up to limit actions, the newest first, those before the given one."""
+    """Return up to limit actions that are wanted, the newest first, those before the given one."""
     page = select(operator_action).order_by(operator_action.c.id.desc()).limit(limit)
     if before is not None:
         page = page.where(operator_action.c.id < before)
+    for name, value in (wanted.described() if wanted else {}).items():
+        if value is not None:
+            page = page.where(operator_action.c[name] == value)
     return [_action(row) for row in await session.execute(page)]
 
 
-async def progress(session: AsyncSession, action_id: UUID) -> Progress:
-    """Return an action and what is left of it; raises NoActionError."""
+async def get(session: AsyncSession, action_id: UUID) -> Action:
+    """Return an action; raises NoActionError."""
     query = select(operator_action).where(operator_action.c.id == action_id)
     row = (await session.execute(query)).first()
     if row is None:
         msg = f"There is no action {action_id}."
         raise NoActionError(msg)
+    return _action(row)
+
+
+async def progress(session: AsyncSession, action_id: UUID) -> Progress:
+    """Return an action and what is left of it; raises NoActionError."""
+    action = await get(session, action_id)
     states = await session.execute(
         select(delivery.c.state, func.count().label("number"))
         .where(delivery.c.action_id == action_id)
         .group_by(delivery.c.state)
     )
-    return Progress(_action(row), {row.state: row.number for row in states})
+    return Progress(action, {row.state: row.number for row in states})
 
 
 def _action(row: Row[Any]) -> Action:

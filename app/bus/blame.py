@@ -8,7 +8,7 @@ that remembers none.
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum, auto
 from typing import NamedTuple
@@ -65,10 +65,14 @@ class Runner:
     """Runs a handler on the deliveries of a transaction; timeout_s is for one without its own.
 
     `at` is the event whose handler raised, when it is known; took_ms is how long the last call ran.
+    took hears how many seconds each call of a handler took that did not raise.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(
+        self, timeout_s: float, took: Callable[[Handler, float], None] = lambda *_: None
+    ) -> None:
         self._timeout_s = timeout_s
+        self._took = took
         self.at: UUID | None = None
         self.took_ms = 0.0
         self._is_empty = True
@@ -115,16 +119,24 @@ class Runner:
         try:
             if handler.batch:
                 events = [given.event for given in batch]
-                returned = await call(handler, events, session, self._timeout_s)
+                returned = await self._call(handler, events, session)
             else:
                 for given in batch:
                     self.at = given.event.id
-                    await call(handler, [given.event], session, self._timeout_s)
+                    await self._call(handler, [given.event], session)
                 self.at = None
         finally:
             self.took_ms = round((time.perf_counter() - began) * 1000, 3)
         self._raises = None
         return Ran(returned, self.took_ms)
+
+    async def _call(
+        self, handler: Handler, events: Sequence[Event], session: AsyncSession
+    ) -> Sequence[Failed[Event]]:
+        began = time.perf_counter()
+        failed = await call(handler, events, session, self._timeout_s)
+        self._took(handler, time.perf_counter() - began)
+        return failed
 
     async def _alone(
         self, handler: Handler, batch: Sequence[Delivery], session: AsyncSession

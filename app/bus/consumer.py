@@ -17,6 +17,7 @@ from app.bus.errors import StreamError, is_transient
 from app.bus.event import Envelope
 from app.bus.fuse import Fuse
 from app.bus.handling import Handling
+from app.bus.pause import Pauses
 from app.bus.solitude import Solitude
 from app.bus.source import Delivery, FromStream
 from app.bus.sql import Transactions
@@ -77,6 +78,7 @@ class Consumer:
         policy: ConsumerPolicy | None = None,
         *,
         solitude: Solitude | None = None,
+        pauses: Pauses | None = None,
     ) -> None:
         self.name = f"consumer:{subscriber.name}"
         self._database = database
@@ -96,6 +98,7 @@ class Consumer:
         )
         self._paused: str | None = None
         self._solitude = solitude or Solitude()
+        self._pauses = pauses or Pauses()
         self._took_over = False
         self._reclaimed_at = 0.0
         self._registered: AbstractSet[str] = frozenset()
@@ -114,22 +117,27 @@ class Consumer:
 
     async def _consume(self, pulse: Pulse) -> None:
         contexts, group = self._subscriber.contexts, self._subscriber.name
-        while not pulse.stopping:
+        while await self._pauses.go_on(group, pulse):
             try:
                 await self._stream.ensure_groups(contexts, group)
                 async with self._stream.reader(
                     contexts, group, self._consumer_name, block_s=self._policy.block_s
                 ) as reader:
                     await self._finish_own(reader, pulse)
-                    while not pulse.stopping:
+                    while self._goes_on(pulse):
                         if self._paused or self._fuse.blown:
                             await self._pause(reader, pulse)
                         else:
                             await self._round(reader, pulse)
+                if not pulse.stopping:
+                    await self._hand_back()
             except Exception as error:
                 if not (isinstance(error, StreamError) or is_transient(error)):
                     raise
                 await pulse.wait_out(error)
+
+    def _goes_on(self, pulse: Pulse) -> bool:
+        return not pulse.stopping and self._pauses.why(self._subscriber.name) is None
 
     async def _hand_back(self) -> None:
         """Leave nothing waiting for claim idle: what is still ours is the others' at once."""
@@ -147,7 +155,7 @@ class Consumer:
     async def _finish_own(self, reader: Reader, pulse: Pulse) -> None:
         """Take up what this consumer was given before it died or lost its connection."""
         seen: dict[str, str] = {}
-        while not pulse.stopping:
+        while self._goes_on(pulse):
             entries = await reader.own_pending(self._policy.batch, seen)
             if not entries:
                 self._took_over = True
@@ -174,7 +182,7 @@ class Consumer:
     async def _read(self, reader: Reader, pulse: Pulse, count: int) -> int:
         """Wait for fresh entries, process them, and return how many there were."""
         entries: list[Entry] = []
-        with pulse.interruptible():
+        with pulse.interruptible(), self._pauses.heeded(self._subscriber.name):
             entries = await reader.fresh(count)
         if entries:
             await self._process(entries)
@@ -194,7 +202,7 @@ class Consumer:
         await pulse.hold(self._paused, self._policy.pause_s)
         self._fuse.reset()
         # Entries that say nothing, such as those of types without a handler, are passed over.
-        while not pulse.stopping and not self._fuse.seen:
+        while self._goes_on(pulse) and not self._fuse.seen:
             if not await self._read(reader, pulse, 1):
                 break
         if self._fuse.seen and not self._fuse.failed:

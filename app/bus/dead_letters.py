@@ -1,5 +1,6 @@
 """Dead letters as an operator looks at them: in pages, in groups, one by one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,15 +42,12 @@ class Filter:
         """Return what a row of the delivery table must meet."""
         # A discarded event can be pruned, and its row stays for a day: that one is past.
         kept = outbox.alias()
-        wanted: list[ColumnElement[bool]] = [
-            delivery.c.state == self.state,
-            exists().where(kept.c.event_id == delivery.c.event_id),
-        ]
+        event = exists().where(kept.c.event_id == delivery.c.event_id)
+        if self.type is not None:
+            event = event.where(kept.c.type == self.type)
+        wanted: list[ColumnElement[bool]] = [delivery.c.state == self.state, event]
         if self.subscriber is not None:
             wanted.append(delivery.c.subscriber == self.subscriber)
-        if self.type is not None:
-            of_type = select(outbox.c.event_id).where(outbox.c.type == self.type)
-            wanted.append(delivery.c.event_id.in_(of_type))
         if self.error_type is not None:
             wanted.append(delivery.c.error_type == self.error_type)
         if self.since is not None:
@@ -130,10 +128,10 @@ def letters() -> Select[Any]:
         delivery.c.next_attempt_at,
         delivery.c.error_type,
         delivery.c.error,
-        delivery.c.traceback,
         delivery.c.created_at,
         delivery.c.updated_at,
         delivery.c.action_id,
+        delivery.c.traceback,
         outbox.c.envelope.label("original"),
         delivery.c.envelope,
     ).join(outbox, outbox.c.event_id == delivery.c.event_id)
@@ -143,13 +141,38 @@ async def page_of_letters(
     session: AsyncSession, wanted: Filter, *, before: tuple[UUID, str] | None, limit: int
 ) -> list[Letter]:
     """Return up to limit rows, the newest event first, those after (event id, subscriber)."""
+    return await _page(session, wanted.conditions(session), before, limit)
+
+
+async def page_of_action(
+    session: AsyncSession, action_id: UUID, *, before: tuple[UUID, str] | None, limit: int
+) -> list[Letter]:
+    """Return up to limit rows that an action changed last, whatever their state; as above."""
+    return await _page(session, [delivery.c.action_id == action_id], before, limit)
+
+
+async def _page(
+    session: AsyncSession,
+    conditions: Sequence[ColumnElement[bool]],
+    before: tuple[UUID, str] | None,
+    limit: int,
+) -> list[Letter]:
+    # The keys first: what is sorted and not shown need not be fetched.
     order = (delivery.c.event_id, delivery.c.subscriber)
-    page = letters().where(*wanted.conditions(session)).limit(limit)
+    chosen = select(*order).where(*conditions).limit(limit)
     if before is not None:
         last = tuple_(literal(before[0], Uuid()), literal(before[1], code(80)))
-        page = page.where(tuple_(*order) < last)
-    found = await session.execute(page.order_by(*(column.desc() for column in order)))
-    return [_letter(row) for row in found]
+        chosen = chosen.where(tuple_(*order) < last)
+    page = chosen.order_by(*(column.desc() for column in order)).subquery()
+    found = await session.execute(
+        letters()
+        .join(
+            page,
+            (page.c.event_id == delivery.c.event_id) & (page.c.subscriber == delivery.c.subscriber),
+        )
+        .order_by(*(column.desc() for column in order))
+    )
+    return [_letter(one) for one in found]
 
 
 async def page_of_groups(

@@ -14,6 +14,7 @@ from app.bus.errors import is_transient
 from app.bus.event import Envelope
 from app.bus.handling import Handling
 from app.bus.lease import Due
+from app.bus.pause import Pauses
 from app.bus.solitude import Solitude
 from app.bus.source import Delivery, FromDatabase
 from app.bus.sql import Transactions
@@ -65,6 +66,7 @@ class DueDeliveries:
         *,
         backlog: Backlog | None = None,
         solitude: Solitude | None = None,
+        pauses: Pauses | None = None,
     ) -> None:
         self.name = f"due:{subscriber.name}"
         self._database = database
@@ -73,6 +75,7 @@ class DueDeliveries:
         self._policy = policy or DuePolicy()
         self._backlog = backlog or Backlog()
         self._solitude = solitude or Solitude()
+        self._pauses = pauses or Pauses()
         self._alone = self._policy.alone
         self._wasted_s = 0.0
         self._in_hand: dict[UUID, int] = {}
@@ -96,7 +99,7 @@ class DueDeliveries:
                     raise
 
     async def _run(self, pulse: Pulse) -> None:
-        while not pulse.stopping:
+        while await self._pauses.go_on(self._subscriber.name, pulse):
             try:
                 await self._take_over()
                 ran = await self.run_page()
@@ -185,7 +188,9 @@ class DueDeliveries:
         deliveries: list[Delivery] = []
         misfits: list[Verdict] = []
         for row in claimed:
-            given = self._handling.open(Envelope.model_validate_json(row.envelope), row.attempts)
+            given = self._handling.open(
+                Envelope.model_validate_json(row.envelope), row.attempts, Reason(row.reason)
+            )
             if isinstance(given, Delivery):
                 deliveries.append(given)
             else:

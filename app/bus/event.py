@@ -53,7 +53,7 @@ class Context(NamedTuple):
         """The names every log line of this work carries."""
         fields = {"correlation_id": self.correlation_id}
         if self.traceparent:
-            fields["trace_id"] = self.traceparent.split("-")[1]
+            fields["trace_id"] = self.traceparent[3:35]
         return fields
 
 
@@ -70,6 +70,7 @@ class Event(BaseModel):
 
     `subject_field` names the field that holds the id of the aggregate the event is about.
     `upcasts` says how to read older versions: by wire type, a function from their data to ours.
+    What the catalogue shows of it is its docstring, its fields' descriptions and its `example`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -85,6 +86,8 @@ class Event(BaseModel):
     # What this event belongs to; an instance has its own in its __dict__. As pydantic's own private
     # attribute it would cost each event as much as all of its fields together.
     _work: ClassVar[Context | None] = None
+    # The span in which this copy of it is processed, where somebody makes spans.
+    _processed_as: ClassVar[str | None] = None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - pydantic's hook
@@ -123,20 +126,34 @@ class Event(BaseModel):
         self.__dict__["_work"] = work
         return self
 
+    def processed_as(self, traceparent: str) -> None:
+        """Have what comes of this copy belong to the span that processes it."""
+        self.__dict__["_processed_as"] = traceparent
+
     def consequence(self) -> Context:
         """Return the context of work done because of this event."""
         work = self._work
         return Context(
             correlation_id=work.correlation_id if work else str(self.id),
             causation_id=self.id,
-            traceparent=child_traceparent(work.traceparent if work else None),
+            traceparent=self._processed_as or child_traceparent(work.traceparent if work else None),
         )
+
+    @property
+    def traceparent(self) -> str | None:
+        """The span in which it was made, when it has travelled."""
+        return self._work.traceparent if self._work else None
 
     @property
     def log_fields(self) -> dict[str, str]:
         """The names that follow this event through the log: its id, its subject, its chain."""
         fields = {"event_id": str(self.id), self.subject_field: self.subject}
         return fields | self._work.log_fields if self._work else fields
+
+
+def example(**data: Any) -> ConfigDict:  # noqa: ANN401 - members of a JSON document
+    """Return the `model_config` of an event that gives an example of its data, as in JSON."""
+    return ConfigDict(json_schema_extra={"examples": [data]})
 
 
 E = TypeVar("E", bound=Event)
@@ -154,17 +171,17 @@ class Envelope(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     specversion: Literal["1.0"] = "1.0"
-    id: UUID
-    source: str
-    type: str
-    subject: str
-    time: AwareDatetime
+    id: UUID = Field(description="Of this event alone; a copy has the same.")
+    source: str = Field(description="Who published it.")
+    type: str = Field(description="What happened, and in which version it is told.")
+    subject: str = Field(description="What it happened to.")
+    time: AwareDatetime = Field(description="When it happened.")
     datacontenttype: Literal["application/json"] = "application/json"
-    partitionkey: str
-    correlationid: str
-    causationid: UUID | None = None
-    traceparent: str | None = None
-    data: dict[str, Any]
+    partitionkey: str = Field(description="Events with the same key keep their order.")
+    correlationid: str = Field(description="One for the request and all that came of it.")
+    causationid: UUID | None = Field(None, description="The event that led to this one.")
+    traceparent: str | None = Field(None, description="Its place in a trace (W3C Trace Context).")
+    data: dict[str, Any] = Field(description="What the type says of it.")
 
     @classmethod
     def seal(cls, event: Event) -> Self:

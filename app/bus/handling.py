@@ -18,8 +18,9 @@ import structlog
 from sqlalchemy import select
 
 from app.bus import failure_log
+from app.bus.account import Account
 from app.bus.blame import How, Runner, may_be_told_apart
-from app.bus.delivery import State
+from app.bus.delivery import Reason, State
 from app.bus.errors import is_transient
 from app.bus.event import Envelope
 from app.bus.failure_log import Failure
@@ -62,14 +63,17 @@ class Handling:
         self._subscriber = subscriber
         self._judge = Judge(random or Random())  # noqa: S311 - spreads load, guards nothing
         self._fuse = fuse
-        self._runner = Runner(timeout_s)
+        self._account = Account(subscriber.name)
+        self._runner = Runner(timeout_s, self._account.took)
         self._transient: Counter[UUID] = Counter()
 
-    def open(self, envelope: Envelope, attempts: int = 1) -> Delivery | Verdict:
+    def open(
+        self, envelope: Envelope, attempts: int = 1, reason: Reason | None = None
+    ) -> Delivery | Verdict:
         """Return the delivery of an event of a known type, or what becomes of a misfit."""
         kind, handler = self._subscriber.handlers[envelope.type]
         try:
-            return Delivery(envelope.open(kind), handler, attempts)
+            return Delivery(envelope.open(kind), handler, attempts, reason)
         except Exception as error:  # noqa: BLE001 - validators and upcasters raise what they like
             return self._judge.unreadable(envelope, handler, attempts, error)
 
@@ -80,6 +84,10 @@ class Handling:
         alone. Raises only what tells of the engines rather than of the events; what was not
         settled then is as it was before.
         """
+        with self._account.of(deliveries):
+            return await self._run(deliveries, source)
+
+    async def _run(self, deliveries: Sequence[Delivery], source: Source) -> int:
         waiting = [(deliveries, self._runner.first())]
         stuck: list[Exception] = []
         failed = 0
@@ -159,11 +167,13 @@ class Handling:
                     failures[event_id] = Failure(verdict, handler, raised.error)
             if suspects:
                 await source.give_back(session, suspects)
-            await source.settle(session, {each: one.verdict for each, one in failures.items()})
+            verdicts = {each: one.verdict for each, one in failures.items()}
+            await source.settle(session, verdicts)
         if self._transient:
             for given in deliveries:
                 self._transient.pop(given.event.id, None)
         settled = [given for given in by_id.values() if given.event.id not in suspects]
+        self._account.settled(settled, verdicts)
         self._tell(settled, failures)
         return _Settled(len(failures), [by_id[each] for each in by_id if each in suspects])
 
@@ -201,6 +211,7 @@ class Handling:
             taken = {each: verdict for each, verdict in verdicts.items() if each in runnable}
             await source.settle(session, taken)
         for verdict in taken.values():
+            self._account.failed(verdict)
             self._note(failed=verdict.state is not State.DISCARDED)
         told = [one for one in failures if one.verdict.event_id in taken]
         failure_log.tell(self._subscriber.name, told, each=log.is_enabled_for(logging.DEBUG))

@@ -4,14 +4,13 @@ Places are given under the relay's lock in the order of first publication, so wh
 one has read everything before it. Retention takes the oldest; the last place it took is kept.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import exists, func, literal, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.errors import BusError
-from app.bus.event import Event
 from app.bus.sql import later
 from app.bus.tables import log_head, outbox
 
@@ -109,10 +108,3 @@ async def falls_behind(session: AsyncSession, *, by_s: float) -> bool:
     return bool(
         await session.scalar(select(func.coalesce(oldest <= later(-by_s), False) & at_work))
     )
-
-
-def kinds(of: type[Event] = Event) -> Iterator[type[Event]]:
-    """Yield every class of event that this process knows, at its newest version."""
-    for kind in of.__subclasses__():
-        yield kind
-        yield from kinds(kind)

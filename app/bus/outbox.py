@@ -1,7 +1,10 @@
 """The outbox: events wait in the database until the relay has put them on the stream."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -13,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    literal,
     select,
     union_all,
     update,
@@ -91,6 +95,46 @@ async def publish(session: AsyncSession, *events: Event, beside: Sequence[Write]
 def _insert(session: AsyncSession, given: FromClause) -> Executable:
     del session
     return insert(outbox).from_select(given.c.keys(), select(given))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """An unpublished event as an operator looks at it; its age is by the database's clock."""
+
+    position: int
+    event_id: UUID
+    type: str
+    context: str
+    subject: str
+    correlation_id: str
+    recorded_at: datetime
+    age_s: float
+
+
+async def page_of_unpublished(session: AsyncSession, *, after: int, limit: int) -> list[Waiting]:
+    """Return up to limit unpublished events past a position, the oldest first.
+
+    For people: unlike the relay's, a page of theirs may step over one that commits late.
+    """
+    found = await session.execute(
+        select(outbox, now().label("asked_at"))
+        .where(outbox.c.published_at.is_(None), literal(after) < outbox.c.position)
+        .order_by(outbox.c.position)
+        .limit(limit)
+    )
+    return [
+        Waiting(
+            position=row.position,
+            event_id=row.event_id,
+            type=row.type,
+            context=row.context,
+            subject=row.subject,
+            correlation_id=row.correlation_id,
+            recorded_at=row.created_at,
+            age_s=max(0.0, (row.asked_at - row.created_at).total_seconds()),
+        )
+        for row in found
+    ]
 
 
 async def hold_relay_lock(session: AsyncSession) -> bool:

@@ -2,6 +2,7 @@
 
 import structlog
 
+from app.bus.engine import evicts
 from app.bus.errors import EvictingEngineError, StreamError
 from app.bus.stream import Stream
 from app.bus.supervise import Pulse
@@ -41,10 +42,8 @@ class Preflight:
         if not self._told:
             self._tell(dict(await self._stream.info("persistence")))
             self._told = True
-        policy = str(memory.get("maxmemory_policy", ""))
-        if policy.startswith("allkeys"):
-            msg = f"maxmemory_policy is {policy}, which evicts streams: set noeviction"
-            raise EvictingEngineError(msg)
+        if (why := evicts(str(memory.get("maxmemory_policy", "")))) is not None:
+            raise EvictingEngineError(why)
 
     def _tell(self, persistence: dict[str, object]) -> None:
         if not persistence:

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus import scripts, settled
+from app.bus import metrics, scripts, settled
 from app.bus.errors import StreamError, is_transient
 from app.bus.settled import Window
 from app.bus.sql import Transactions, count_afresh
@@ -103,6 +103,7 @@ class Reconcile:
                 lost = await self._lost(subscriber, seen)
                 due = await self._settle(session, subscriber, seen, lost)
         if due:
+            metrics.LOSSES_PROVEN.add(due, subscriber)
             log.warning("deliveries lost by the stream made due", subscriber=subscriber, count=due)
         # After an event too young to ask about, all are younger still.
         if seen.is_last or not all(one.ripe for one in seen.unsettled):

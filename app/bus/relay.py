@@ -1,13 +1,16 @@
 """The relay: moves unpublished events from the outbox to the stream, in order, a page at a time."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.bus import outbox
+from app.bus import metrics, outbox
 from app.bus.backlog import Backlog
 from app.bus.errors import StreamError, is_transient
 from app.bus.sql import Transactions
 from app.bus.stream import Stream
 from app.bus.supervise import Pulse
+from app.bus.tracing import sending
 from app.bus.trim import Room
 from app.bus.wakeup import WakeUp
 
@@ -77,7 +80,8 @@ class Relay:
             page = await outbox.unpublished(session, self._policy.page, self._paused())
             if page:
                 await outbox.mark_published(session, page, await self._append(page))
-            return len(page)
+        _count(page)
+        return len(page)
 
     async def _publish_in_two_steps(self) -> int:
         """As above where the one write lock must not be held across the network."""
@@ -87,13 +91,24 @@ class Relay:
             stream_ids = await self._append(page)
             async with self._database.write() as session:
                 await outbox.mark_published(session, page, stream_ids)
+        _count(page)
         return len(page)
 
     async def _append(self, page: list[outbox.Unpublished]) -> list[str]:
-        appended = await self._stream.append([(row.context, row.envelope) for row in page])
+        events = [(row.context, row.envelope) for row in page]
+        with sending(events):
+            appended = await self._stream.append(events)
         if self._room is not None:
             self._room.measured(appended.lengths)
         return appended.ids
 
     def _paused(self) -> frozenset[str]:
         return self._room.full if self._room is not None else frozenset()
+
+
+def _count(page: Sequence[outbox.Unpublished]) -> None:
+    """Count a page that was published."""
+    if page:
+        metrics.RELAY_PAGE.see(len(page))
+        for context, number in Counter(row.context for row in page).items():
+            metrics.RELAY_PUBLISHED.add(number, context)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, String, Uuid, literal, select, update
+from sqlalchemy import ColumnElement, Integer, String, Uuid, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import settled
@@ -69,17 +69,8 @@ async def replay(session: AsyncSession, subscriber: str, span: Span, *, who: str
     await settled.hold(session)
     types = await registered_types(session, subscriber)
     action_id = new_id()
-    handled = (inbox.c.subscriber == subscriber) & (inbox.c.event_id == outbox.c.event_id)
-    total = await _make_due(
-        session,
-        subscriber,
-        Reason.REPLAY,
-        outbox.c.type.in_(types),
-        outbox.c.log_position.is_not(None),
-        select(inbox.c.event_id).where(handled).exists(),
-        *span.conditions,
-        action_id=action_id,
-    )
+    wanted = _replayed(subscriber, types, span)
+    total = await _make_due(session, subscriber, Reason.REPLAY, *wanted, action_id=action_id)
     return await note(
         session,
         ActionKind.REPLAY,
@@ -91,6 +82,12 @@ async def replay(session: AsyncSession, subscriber: str, span: Span, *, who: str
     )
 
 
+async def count_replay(session: AsyncSession, subscriber: str, span: Span) -> int:
+    """Return how many events a replay would make due now; raises NoSubscriberError."""
+    types = await registered_types(session, subscriber)
+    return await _count(session, subscriber, _replayed(subscriber, types, span))
+
+
 async def fill(session: AsyncSession, subscriber: str, *, who: str) -> Action:
     """Make due what was published of a subscriber's types before it came, as far as it is kept.
 
@@ -100,7 +97,8 @@ async def fill(session: AsyncSession, subscriber: str, *, who: str) -> Action:
     await settled.hold(session)
     types = await registered_types(session, subscriber, lock=True)
     action_id = new_id()
-    total = await _fill(session, subscriber, types, action_id=action_id)
+    wanted = _filled(subscriber, types)
+    total = await _make_due(session, subscriber, Reason.FILL, *wanted, action_id=action_id)
     await session.execute(
         update(subscription)
         .where(subscription.c.subscriber == subscriber)
@@ -115,6 +113,12 @@ async def fill(session: AsyncSession, subscriber: str, *, who: str) -> Action:
         detail={"types": types},
         total=total,
     )
+
+
+async def count_fill(session: AsyncSession, subscriber: str) -> int:
+    """Return how many events a fill would make due now; raises NoSubscriberError."""
+    types = await registered_types(session, subscriber)
+    return await _count(session, subscriber, _filled(subscriber, types))
 
 
 async def fill_new(
@@ -146,24 +150,39 @@ async def registered_types(
     return types
 
 
-async def _fill(
-    session: AsyncSession, subscriber: str, types: Collection[str], *, action_id: UUID
-) -> int:
+def _replayed(subscriber: str, types: Collection[str], span: Span) -> list[ColumnElement[bool]]:
+    """Return what an event meets that a replay makes due."""
+    return [
+        outbox.c.type.in_(types),
+        outbox.c.log_position.is_not(None),
+        _handled(subscriber),
+        *span.conditions,
+    ]
+
+
+def _filled(subscriber: str, types: Collection[str]) -> list[ColumnElement[bool]]:
+    """Return what an event meets that a fill makes due."""
     before = select(subscription.c.event_type).where(
         subscription.c.subscriber == subscriber,
         subscription.c.event_type == outbox.c.type,
         outbox.c.log_position <= subscription.c.since_log_position,
     )
-    handled = (inbox.c.subscriber == subscriber) & (inbox.c.event_id == outbox.c.event_id)
-    return await _make_due(
-        session,
-        subscriber,
-        Reason.FILL,
-        outbox.c.type.in_(types),
-        before.exists(),
-        ~select(inbox.c.event_id).where(handled).exists(),
-        action_id=action_id,
-    )
+    return [outbox.c.type.in_(types), before.exists(), ~_handled(subscriber)]
+
+
+def _handled(subscriber: str) -> ColumnElement[bool]:
+    mine = (inbox.c.subscriber == subscriber) & (inbox.c.event_id == outbox.c.event_id)
+    return select(inbox.c.event_id).where(mine).exists()
+
+
+async def _count(
+    session: AsyncSession, subscriber: str, wanted: Collection[ColumnElement[bool]]
+) -> int:
+    """Count the wanted events for which `_make_due` would insert a row."""
+    mine = (delivery.c.subscriber == subscriber) & (delivery.c.event_id == outbox.c.event_id)
+    owed = select(delivery.c.event_id).where(mine).exists()
+    query = select(func.count()).select_from(outbox).where(*wanted, ~owed)
+    return (await session.execute(query)).scalar_one()
 
 
 async def _make_due(

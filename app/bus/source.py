@@ -20,11 +20,15 @@ log = structlog.get_logger(__name__)
 
 
 class Delivery(NamedTuple):
-    """An event, the handler it goes to, and how many attempts this one makes."""
+    """An event, the handler it goes to, and how many attempts this one makes.
+
+    reason says why the database owes it, None that the stream brought it.
+    """
 
     event: Event
     handler: Handler
     attempts: int = 1
+    reason: Reason | None = None
 
 
 class Source(Protocol):

@@ -84,6 +84,15 @@ def _now_sqlite(element: now, compiler: SQLCompiler, **kw: Any) -> str:  # noqa:
     return "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
 
+class clock(now):  # noqa: N801 - reads as the SQL function it is
+    """The same clock while a row is written; `now` is when its transaction began, on PostgreSQL."""
+
+
+@compiles(clock, "postgresql")
+def _clock(element: clock, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ARG001, ANN401 - the hook's signature
+    return "clock_timestamp()"
+
+
 class later(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
     """The database's clock, so many seconds ahead: `later(2.5)`, negative for the past."""
 

@@ -179,11 +179,11 @@ class Stream:
         with _translated():
             return await client.eval(script, 1, self.key(context), *arguments)
 
-    async def info(self, section: str) -> Mapping[str, Any]:
+    async def info(self, *sections: str) -> Mapping[str, Any]:
         """Return what the engine says of itself, nothing where it may not be asked."""
         try:
             with _translated():
-                return await self._redis.info(section)
+                return await self._redis.info(*sections)
         except StreamUnavailableError as error:
             if isinstance(error.__cause__, NoPermissionError):
                 return {}

@@ -14,7 +14,7 @@ from sqlalchemy import (
     text,
 )
 
-from app.bus.sql import NAMING_CONVENTION, UtcDateTime, code, now
+from app.bus.sql import NAMING_CONVENTION, UtcDateTime, clock, code, now
 
 metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
@@ -31,7 +31,8 @@ outbox = Table(
     Column("subject", code(80), nullable=False),
     Column("correlation_id", code(128), nullable=False),
     Column("envelope", Text(), nullable=False),
-    Column("created_at", UtcDateTime(), nullable=False, server_default=now()),
+    # As the row is written, so that it tells when the work that led to it was done.
+    Column("created_at", UtcDateTime(), nullable=False, server_default=clock()),
     Column("published_at", UtcDateTime()),
     Column("stream_id", String(40)),
     Column("log_position", BigInteger(), unique=True),

@@ -11,6 +11,7 @@ from app.bus.action import Action, ActionKind, note
 from app.bus.delivery import State
 from app.bus.errors import BusError
 from app.bus.event import new_id
+from app.bus.pause import paused
 from app.bus.replay import registered_types
 from app.bus.sql import Transactions
 from app.bus.stream import Stream
@@ -54,6 +55,7 @@ async def unregister(  # noqa: PLR0913 - which, by whom, at what price
     async with database.write() as session:
         await settled.hold(session)
         types = await registered_types(session, subscriber, lock=True)
+        await _refuse_paused(session, subscriber)
         rows = await _count_rows(session, subscriber)
         if rows[State.DEAD] and not discard:
             msg = (
@@ -72,6 +74,13 @@ async def unregister(  # noqa: PLR0913 - which, by whom, at what price
             detail={"types": types, **rows},
             total=sum(rows.values()),
         )
+
+
+async def _refuse_paused(session: AsyncSession, subscriber: str) -> None:
+    """Refuse one that is paused: its workers do not read, so nobody knows whether they are gone."""
+    if subscriber in await paused(session):
+        msg = f"{subscriber} is paused: resume it, and stop the workers that run it."
+        raise SubscriberAliveError(msg)
 
 
 async def _refuse_alive(

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy import (
     Boolean,
     Executable,
@@ -28,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from app.bus.delivery import Reason, State
-from app.bus.event import Envelope, Event
+from app.bus.event import Envelope, Event, example
 from app.bus.outbox import publish
 from app.bus.prepared import prepared, write
 from app.bus.sql import code, dialect_of, later, now, upsert
@@ -44,15 +45,24 @@ _SUBSCRIBER = bindparam("the_subscriber", type_=code(80))
 class DeadLettered(Event):
     """A subscriber gave an event up; somebody should look."""
 
+    model_config = example(
+        dead_event_id="0199c2d4-a8ef-7d19-a3c6-52e8f4b1076d",
+        dead_event_type="orders.order_created.v1",
+        subscriber="inventory",
+        attempts=8,
+        error_type="KeyError",
+        error="'MUG'",
+    )
+
     type: ClassVar[str] = "dead_letters.event_dead_lettered.v1"
     subject_field: ClassVar[str] = "dead_event_id"
 
-    dead_event_id: str
-    dead_event_type: str
-    subscriber: str
-    attempts: int
-    error_type: str
-    error: str
+    dead_event_id: str = Field(description="The event that was given up.")
+    dead_event_type: str = Field(description="Its type.")
+    subscriber: str = Field(description="Who gave it up.")
+    attempts: int = Field(description="How often it was tried.")
+    error_type: str = Field(description="The class of the last error.")
+    error: str = Field(description="What that error said, shortened.")
 
 
 class Verdict(NamedTuple):

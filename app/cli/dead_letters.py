@@ -1,16 +1,23 @@
 """`dead-letters`: what subscribers gave up, and what an operator does about it, over REST."""
 
 import json
+import os
+import shlex
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import uuid4
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from app.cli.ask import HERE, ApiKey, Url, ask, given
+from app.cli.ask import HERE, ApiKey, Limit, Url, ask, given
+from app.cli.figures import moment
+from app.cli.follow import started
+from app.cli.letter import show_letter, show_redriven
+from app.cli.replay import Timeout, Wait
+from app.cli.say import AsJson, Exit, as_json, document, page, refusal, sentence
 
 LETTERS = "/v1/ops/dead-letters"
 
@@ -35,11 +42,15 @@ def list_(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     until: UntilOption = None,
     state: StateOption = "dead",
     each: Annotated[bool, typer.Option("--each", help="One line each, not in groups.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="Most lines to show.")] = 50,
+    limit: Limit = 50,
     url: Url = HERE,
     api_key: ApiKey = None,
+    as_json_: AsJson = False,  # noqa: ARG001 - remembered where it is read
 ) -> None:
-    """List dead letters by what went wrong, or each of them."""
+    """List dead letters by what went wrong, or each of them.
+
+    Example: `dead-letters list --subscriber inventory --each`
+    """
     filters = given(
         subscriber=subscriber,
         type=type_,
@@ -49,25 +60,34 @@ def list_(  # noqa: PLR0913, PLR0917 - each is an option of the command line
         state=state,
         limit=limit,
     )
-    page = ask(url, api_key, "GET", LETTERS if each else f"{LETTERS}/groups", params=filters)
-    if not page["items"]:
-        typer.echo(f"Nothing is {state}.")
-        return
+    body = ask(url, api_key, "GET", LETTERS if each else f"{LETTERS}/groups", params=filters)
     if each:
         columns = ["subscriber", "event_id", "type", "attempts", "error_type", "updated_at"]
     else:
         columns = ["subscriber", "type", "error_type", "count", "first_at", "last_at"]
-    table(columns, page["items"])
-    if page["next_cursor"]:
-        typer.echo("There are more: narrow the filter, or raise --limit.")
+    if not as_json():
+        times = [column for column in columns if column.endswith("_at")]
+        body["items"] = [one | {name: moment(one[name]) for name in times} for one in body["items"]]
+    page(body, columns, f"Nothing is {state}.")
 
 
 @dead_letters.command()
 def show(
-    subscriber: Subscriber, event_id: EventId, url: Url = HERE, api_key: ApiKey = None
+    subscriber: Subscriber,
+    event_id: EventId,
+    url: Url = HERE,
+    api_key: ApiKey = None,
+    as_json_: AsJson = False,
 ) -> None:
-    """Show one dead letter with its event, its error, and what was changed in it, as JSON."""
-    typer.echo(json.dumps(ask(url, api_key, "GET", _path(subscriber, event_id)), indent=2))
+    """Show one dead letter: its error and where it was raised, its event, what was changed in it.
+
+    Example: `dead-letters show inventory 0197… --json`
+    """
+    body = ask(url, api_key, "GET", _path(subscriber, event_id))
+    if as_json_:
+        document(body)
+    else:
+        show_letter(body)
 
 
 @dead_letters.command()
@@ -83,17 +103,27 @@ def redrive(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     data: Annotated[
         Path | None, typer.Option(help="JSON file with the event's data as it should be.")
     ] = None,
+    edit: Annotated[
+        bool, typer.Option("--edit", help="Change the event's data in $EDITOR first.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, only tell.")] = False,
+    wait: Wait = False,
+    timeout_s: Timeout = 600.0,
     url: Url = HERE,
     api_key: ApiKey = None,
+    as_json_: AsJson = False,  # noqa: ARG001 - remembered where it is read
 ) -> None:
     """Run one dead letter now and say what happened, or make many due with --all.
 
-    Exits 1 when the one is not handled.
+    Exits 1 when the one is not handled, or with --wait when not all of the many are.
+
+    Example: `dead-letters redrive inventory --all --wait`
     """
     if event_id is None:
-        if not every or data is not None:
-            raise refusal("Name a SUBSCRIBER and an EVENT_ID, or say --all; --data is for one.")
+        if not every or data is not None or edit:
+            raise refusal(
+                "Name a SUBSCRIBER and an EVENT_ID, or say --all; --data and --edit are for one."
+            )
         body = given(
             subscriber=subscriber,
             type=type_,
@@ -103,66 +133,38 @@ def redrive(  # noqa: PLR0913, PLR0917 - each is an option of the command line
             state=state,
             dry_run=dry_run,
         )
-        started(ask(url, api_key, "POST", f"{LETTERS}/redrive", json=body, key=uuid4().hex))
+        answer = ask(url, api_key, "POST", f"{LETTERS}/redrive", json=body, key=uuid4().hex)
+        started(answer, url=url, api_key=api_key, wait=wait, timeout_s=timeout_s)
         return
     if every or subscriber is None or any((type_, error, since, until)):
         raise refusal("An EVENT_ID names one dead letter: leave --all and the filters out.")
-    body = {"dry_run": dry_run} | ({} if data is None else {"data": _read(data)})
-    answer = ask(url, api_key, "POST", f"{_path(subscriber, event_id)}/redrive", json=body)
-    _tell(answer)
-    raise typer.Exit(0 if answer["outcome"] == "handled" else 1)
+    path = _path(subscriber, event_id)
+    body = {"dry_run": dry_run}
+    if edit:
+        body["data"] = _edited(ask(url, api_key, "GET", path)["envelope"]["data"])
+    elif data is not None:
+        body["data"] = _read(data)
+    answer = ask(url, api_key, "POST", f"{path}/redrive", json=body)
+    show_redriven(answer)
+    raise typer.Exit(Exit.DONE if answer["outcome"] == "handled" else Exit.FAILED)
 
 
 @dead_letters.command()
-def discard(
+def discard(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     subscriber: Subscriber,
     event_id: EventId,
     reason: Annotated[str, typer.Option(help="Why it need not be handled; it is kept.")],
     url: Url = HERE,
     api_key: ApiKey = None,
+    as_json_: AsJson = False,  # noqa: ARG001 - remembered where it is read
 ) -> None:
-    """Waive one dead letter; a redrive takes this back."""
+    """Waive one dead letter; a redrive takes this back.
+
+    Example: `dead-letters discard inventory 0197… --reason "Sent by mistake"`
+    """
     path = f"{_path(subscriber, event_id)}/discard"
-    ask(url, api_key, "POST", path, json={"reason": reason}, key=uuid4().hex)
-    typer.echo(f"{event_id} is discarded for {subscriber}.")
-
-
-def started(answer: dict[str, Any]) -> None:
-    """Say how many deliveries an action made due, or would make."""
-    if answer.get("dry_run"):
-        typer.echo(f"{answer['total']} would be made due; nothing was changed.")
-        return
-    typer.echo(f"{answer['total']} are due now; see /v1/ops/actions/{answer['id']}.")
-
-
-def table(columns: list[str], items: list[dict[str, Any]]) -> None:
-    """Print items, one line each."""
-    shown = Table(box=None, header_style="bold")
-    for column in columns:
-        shown.add_column(column.replace("_", " "), overflow="fold")
-    for item in items:
-        shown.add_row(*("" if item[name] is None else str(item[name]) for name in columns))
-    Console(markup=False, highlight=False).print(shown)
-
-
-def refusal(sentence: str) -> typer.Exit:
-    """Say what is wrong with the command line; raise what is returned."""
-    typer.echo(sentence, err=True)
-    return typer.Exit(2)
-
-
-def _tell(answer: dict[str, Any]) -> None:
-    """Say what happened to one dead letter, or would happen."""
-    error = f": {answer['error_type']}: {answer['error']}" if answer["error_type"] else ""
-    if not answer["dry_run"]:
-        here = "" if answer["ran"] else ", for a worker that has a handler for it"
-        typer.echo(f"{answer['outcome']}{here}{error}")
-        return
-    typer.echo(f"would be {answer['outcome']}{error}")
-    for event in answer["events"]:
-        typer.echo(f"would publish {event['type']} {json.dumps(event['data'])}")
-    if answer["tables"]:
-        table(["table", "inserted", "updated", "deleted"], answer["tables"])
+    done = ask(url, api_key, "POST", path, json={"reason": reason}, key=uuid4().hex)
+    sentence(f"{event_id} is discarded for {subscriber}.", done)
 
 
 def _path(subscriber: str, event_id: str) -> str:
@@ -176,3 +178,20 @@ def _read(file: Path) -> Any:  # noqa: ANN401 - JSON
         raise refusal(f"{file} cannot be read: {error.strerror or error}.") from None
     except ValueError as error:
         raise refusal(f"{file} is not JSON: {error}.") from None
+
+
+def _edited(data: Any) -> Any:  # noqa: ANN401 - JSON
+    """Have the operator change data; ends the program when nothing was changed, or to no JSON."""
+    before = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    words = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    with tempfile.TemporaryDirectory(prefix="orderly-") as directory:
+        file = Path(directory) / "data.json"
+        file.write_text(before)
+        try:
+            ended = subprocess.run([*words, str(file)], check=False).returncode
+        except OSError as error:
+            raise refusal(f"{words[0]} cannot be started: set EDITOR ({error}).") from None
+        after = file.read_text()
+        if ended or after == before:
+            raise refusal("Nothing was changed in the editor, so nothing was sent.")
+        return _read(file)

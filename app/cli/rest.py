@@ -53,7 +53,7 @@ class Rest:
 
     Requests that fail for want of a connection, or are answered 429, 502, 503 or 504, are sent
     again with the same key, at growing random pauses or when Retry-After says; a request that
-    fares so for `patience_s` seconds raises ServerError. So does a 401, at once. Raises
+    fares so for `patience_s` seconds raises ServerError; 0 is once. So does a 401, at once. Raises
     ServerError for a `url` that is none and for a `key` that no header can carry.
     """
 
@@ -134,6 +134,8 @@ class Rest:
                 trouble = f"{answer.status} {answer.code}"
                 pause_s = max(pause_s, answer.retry_after_s)
             if anyio.current_time() + pause_s >= give_up_at:
+                if not self._patience_s:
+                    raise ServerError(f"{self.url} does not serve {method} {path} ({trouble}).")
                 raise ServerError(
                     f"{self.url} has not served {method} {path} for {self._patience_s:g} s "
                     f"({trouble}): gave up."

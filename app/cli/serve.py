@@ -7,11 +7,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import anyio
 import anyio.lowlevel
@@ -20,6 +20,7 @@ import uvicorn
 
 from app.cli.joined import JoinedProtocol
 from app.errors import StartupError
+from app.loops import Chores
 from app.main import chores, create_app, end_process, is_open
 from app.runtime import Runtime, open_runtime
 from app.settings import VERSION, Role, Settings, load_settings
@@ -34,15 +35,29 @@ def serve(
         bool, typer.Option("--migrate", help="Bring the schema up to date first.")
     ] = False,
 ) -> None:
-    """Run Orderly: the API, the loops, or both, as APP_ROLE says."""
+    """Run Orderly: the API, the loops, or both, as APP_ROLE says.
+
+    Example: `serve --port 8080 --data /srv/orderly`
+    """
     settings = load_settings(host=host, port=port, data=data)
     require_key(settings)
+    raise typer.Exit(run(settings, chores(settings), _announce, migrate=migrate))
+
+
+Announce: TypeAlias = Callable[[Settings, int, bool], None]
+"""Called with the port once requests are served, and whether anybody on this machine may send."""
+
+
+def run(settings: Settings, work: Chores, announce: Announce, *, migrate: bool = False) -> int:
+    """Serve until a signal; return the exit code: 0 after a drain, 1 when a loop died.
+
+    Raises StartupError when something that settings name is not there or not fit.
+    """
     configure_logging(settings)
-    code = anyio.run(
-        functools.partial(_serve, settings, migrate=migrate),
+    return anyio.run(
+        functools.partial(_serve, settings, work, announce, migrate=migrate),
         backend_options={"use_uvloop": sys.platform != "win32"},
     )
-    raise typer.Exit(code)
 
 
 def require_key(settings: Settings) -> None:
@@ -85,8 +100,7 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter) and time.monotonic() >= self._leave_at
 
 
-async def _serve(settings: Settings, *, migrate: bool) -> int:
-    """Run until a signal; return the exit code: 0 after a drain, 1 when a loop died."""
+async def _serve(settings: Settings, work: Chores, announce: Announce, *, migrate: bool) -> int:
     app = create_app(settings)
     server = _Server(
         uvicorn.Config(
@@ -104,7 +118,7 @@ async def _serve(settings: Settings, *, migrate: bool) -> int:
     if settings.has_api:
         server.notice_s = settings.drain_notice_s
     refused: StartupError | None = None
-    async with open_runtime(settings, chores(settings), end_process, migrate=migrate) as runtime:
+    async with open_runtime(settings, work, end_process, migrate=migrate) as runtime:
         app.state.runtime = server.runtime = runtime
         try:
             listener = _bind(settings)
@@ -115,7 +129,7 @@ async def _serve(settings: Settings, *, migrate: bool) -> int:
             _spare_the_collector()
             with _stop_on_signals(server), listener:
                 anyone = await is_open(settings, runtime.database)
-                _announce(settings, listener.getsockname()[1], anyone=anyone)
+                announce(settings, listener.getsockname()[1], anyone)
                 await server.serve(sockets=[listener])
     if refused is not None:
         raise refused
@@ -161,7 +175,7 @@ def _bind(settings: Settings) -> socket.socket:
         raise StartupError(msg) from error
 
 
-def _announce(settings: Settings, port: int, *, anyone: bool) -> None:
+def _announce(settings: Settings, port: int, anyone: bool) -> None:
     """Tell the person at the terminal where things are and what to try first."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{port}"
@@ -171,6 +185,8 @@ def _announce(settings: Settings, port: int, *, anyone: bool) -> None:
         bearer = "" if anyone else ' -H "Authorization: Bearer $APP_API_KEY"'
         put = f"curl -X PUT {url}/v1/products/MUG{bearer} -H 'Content-Type: application/json'"
         mug = """'{"title":"Mug","unit_price":{"amount":"4.25","currency":"GBP"}}'"""
+        if settings.console != "off":
+            lines.append(f"  Console    {url}/console")
         lines += [f"  API docs   {url}/docs", f"  Try        {put} -d {mug}"]
         if anyone:
             lines.append("  Open to this machine only: no API key is set (APP_API_KEY).")

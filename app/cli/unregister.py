@@ -6,6 +6,7 @@ from urllib.parse import quote
 import typer
 
 from app.cli.ask import HERE, ApiKey, Url, ask
+from app.cli.say import AsJson, sentence
 
 
 def unregister(
@@ -15,12 +16,17 @@ def unregister(
     ] = False,
     url: Url = HERE,
     api_key: ApiKey = None,
+    as_json_: AsJson = False,  # noqa: ARG001 - remembered where it is read
 ) -> None:
-    """Keep neither streams nor history for a subscriber that no build has any more."""
+    """Keep neither streams nor history for a subscriber that no build has any more.
+
+    Example: `unregister receipts --discard`
+    """
     path = f"/v1/ops/subscribers/{quote(subscriber, safe='')}"
     done = ask(url, api_key, "DELETE", path, params={"discard": str(discard).lower()})
     dropped = done["detail"]
-    typer.echo(
+    sentence(
         f"{subscriber} is unregistered; dropped with it: {dropped['due']} due, {dropped['dead']} "
-        "dead letters."
+        "dead letters.",
+        done,
     )

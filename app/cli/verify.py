@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from app import verify as checks
 from app.bus.embedded import running_engine_url
 from app.bus.errors import StreamUnavailableError
 from app.bus.stream import Stream
+from app.cli.say import AsJson, Exit, document
 from app.errors import StartupError
 from app.runtime import (
     database_file,
@@ -26,9 +28,21 @@ from app.settings import Settings, load_settings
 
 def verify(
     data: Annotated[Path | None, typer.Option(help="Directory of the embedded mode.")] = None,
+    as_json_: AsJson = False,
 ) -> None:
-    """Check that counters, ledger, orders, reservations and deliveries agree. Changes nothing."""
+    """Check that counters, ledger, orders, reservations and deliveries agree. Changes nothing.
+
+    Exits 3 when there are violations. Example: `verify --data var`
+    """
     report = anyio.run(verified, load_settings(data=data))
+    if as_json_:
+        document(asdict(report) | {"violations": report.violations})
+    else:
+        _tell(report)
+    raise typer.Exit(Exit.WRONG if report.violations else Exit.DONE)
+
+
+def _tell(report: checks.Report) -> None:
     for name, offenders in report.offenders.items():
         typer.echo(f"{'FAIL' if offenders else 'ok  '} {name}")
         for id_ in offenders[: checks.OFFENDERS_SHOWN]:
@@ -39,7 +53,6 @@ def verify(
     typer.echo(
         f"{report.violations} violations; {report.in_transit} deliveries in transit{unasked}"
     )
-    raise typer.Exit(1 if report.violations else 0)
 
 
 async def verified(settings: Settings) -> checks.Report:
@@ -85,7 +98,9 @@ async def _stream(settings: Settings) -> AsyncIterator[Stream | None]:
         try:
             await stream.ping()
         except StreamUnavailableError as error:
-            typer.echo(f"The stream engine was not asked, because it does not answer: {error}")
+            typer.echo(
+                f"The stream engine was not asked, because it does not answer: {error}", err=True
+            )
             yield None
         else:
             yield stream

@@ -11,10 +11,10 @@ from app.modules.inventory.models import tables as inventory_models
 from app.modules.orders.models import tables as orders_models
 from app.runtime import database_file, open_database
 from app.settings import Settings, load_settings
-from app.web import claims, keys
+from app.web import claims, keys, sessions
 
 # Imported for the tables they declare.
-DECLARED = (inventory_models, orders_models, claims, keys)
+DECLARED = (inventory_models, orders_models, claims, keys, sessions)
 TARGETS = [bus_tables.metadata, db.Base.metadata]
 
 # Two starts at once must not both create the tables; any number no other lock has would do.

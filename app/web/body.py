@@ -19,6 +19,9 @@ CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 PARSED = "orderly.json"
 """Where a request's scope has what its body says, once that was read and is sound."""
 
+# Pages of the console have forms, and only they.
+_FORMS = "/console/"
+
 
 class BodyTooLargeError(AppError):
     """The body is larger than the configured limit."""
@@ -58,15 +61,21 @@ class BodyLimit:
                 chunked = True
             elif name == b"content-type":
                 media_type = value
-        refusal: AppError | None = None if _is_json(media_type) else _not_json(media_type)
+        is_form = scope["path"].startswith(_FORMS) and _is_form(media_type)
+        refusal: AppError | None = (
+            None if is_form or _is_json(media_type) else _not_json(media_type)
+        )
         if length.isdigit() and self._exceeded_by(length):
             await problem.respond(self._too_large(), scope, receive, send)
         elif (length or chunked) and refusal:
             await problem.respond(refusal, scope, receive, send)
         else:
-            await self._app(scope, self._watched(scope, receive, refusal), send)
+            watched = self._watched(scope, receive, refusal, is_form=is_form)
+            await self._app(scope, watched, send)
 
-    def _watched(self, scope: Scope, receive: Receive, refusal: AppError | None) -> Receive:
+    def _watched(
+        self, scope: Scope, receive: Receive, refusal: AppError | None, *, is_form: bool
+    ) -> Receive:
         """Refuse a body that no header announced (HTTP/2 needs none), and one that is unsound.
 
         Refused here, whatever route reads it: none can forget to.
@@ -80,7 +89,7 @@ class BodyLimit:
             piece: bytes = part.get("body", b"")
             size += len(piece)
             found = self._too_large() if size > self._most_bytes else refusal
-            if size and found is None:
+            if size and found is None and not is_form:
                 got.append(piece)
                 found = None if part.get("more_body") else _unsound(b"".join(got), scope)
             if size and found:
@@ -185,6 +194,10 @@ def _is_json(media_type: bytes) -> bool:
     return kind == b"application/json" or (
         kind.startswith(b"application/") and kind.endswith(b"+json")
     )
+
+
+def _is_form(media_type: bytes) -> bool:
+    return media_type.partition(b";")[0].strip().lower() == b"application/x-www-form-urlencoded"
 
 
 def _not_json(media_type: bytes) -> UnsupportedMediaTypeError:

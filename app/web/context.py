@@ -8,7 +8,8 @@ import uuid_utils
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bus.event import Context, child_traceparent, current_context
-from app.web import rate
+from app.web import observe, rate
+from app.web.auth import IN_PROCESS
 from app.web.failures import refusal_of
 from app.web.problem import instance, respond
 
@@ -35,7 +36,12 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        context = _context_of(scope)
+        correlation_id, parent = _given(scope)
+        span = observe.RequestSpan(scope, parent) if observe.is_traced(scope) else None
+        context = Context(
+            correlation_id=correlation_id,
+            traceparent=child_traceparent(parent) if span is None else span.traceparent,
+        )
         scope.setdefault("state", {})
         status: int | None = None
         added = [
@@ -59,18 +65,25 @@ class RequestContext:
             await self._app(scope, receive, marked)
         except Exception as error:
             refusal = refusal_of(error, scope["method"])
+            if span is not None:
+                span.failed(error, refusal)
             if status is not None:
                 raise
             await respond(refusal, scope, receive, marked)
         finally:
-            write = log.debug if scope["path"].startswith("/health/") else log.info
+            took_s = time.perf_counter() - began
+            observe.count(scope, status, took_s)
+            if span is not None:
+                span.end(scope, status)
+            is_quiet = scope["path"].startswith(observe.PROBES) or IN_PROCESS in scope
+            write = log.debug if is_quiet else log.info
             write(
                 "request",
                 method=scope["method"],
                 path=instance(scope),
                 # None when the client left before there was an answer.
                 status=status,
-                duration_ms=round((time.perf_counter() - began) * 1000, 2),
+                duration_ms=round(took_s * 1000, 2),
             )
             # What the work bound, such as an order's id, ends with it.
             structlog.contextvars.clear_contextvars()
@@ -95,11 +108,16 @@ class Head:
             await send(message)
 
         # A reply without an end has to know that nobody waits for it.
-        await self._app({**scope, "method": "GET", "orderly.head": True}, receive, without_body)
+        inner = {**scope, "method": "GET", "orderly.head": True}
+        try:
+            await self._app(inner, receive, without_body)
+        finally:
+            # Whoever asks afterwards which route it was asks the outer one.
+            scope.update({name: inner[name] for name in ("fastapi", "route") if name in inner})
 
 
-def _context_of(scope: Scope) -> Context:
-    """Read the caller's correlation id and trace; what is missing or malformed is made anew."""
+def _given(scope: Scope) -> tuple[str, str | None]:
+    """Return the caller's correlation id, or a new one, and the caller's traceparent if any."""
     given: dict[bytes, list[str]] = {}
     for name, value in scope["headers"]:
         if name in _READ:
@@ -108,8 +126,5 @@ def _context_of(scope: Scope) -> Context:
     correlation_id = next(filter(_CORRELATION_ID.fullmatch, wanted), None)
     # Two traceparents are none, says the W3C recommendation.
     parents = given.get(b"traceparent", ())
-    return Context(
-        # The text of a `new_id`, which costs six times as much as a UUID of the standard library.
-        correlation_id=correlation_id or str(uuid_utils.uuid7()),
-        traceparent=child_traceparent(parents[0] if len(parents) == 1 else None),
-    )
+    # The text of a `new_id`, which costs six times as much as a UUID of the standard library.
+    return correlation_id or str(uuid_utils.uuid7()), parents[0] if len(parents) == 1 else None

@@ -1,9 +1,11 @@
 """The API's documentation as a page that loads nothing from another host."""
 
 import mimetypes
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import anyio
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -64,16 +66,23 @@ def _assets() -> Path:
 
 _ASSETS = _assets()
 
+
+@cache
+def _style() -> str:
+    """Return what the pages of our own look like; reads a file, so not on the event loop."""
+    return (Path(__file__).parent / "pages" / "page.css").read_text()
+
+
 # Systems disagree on what .js is, and a browser runs only what it is told is a script.
 mimetypes.add_type("text/javascript", ".js")
 
 
-def install(app: FastAPI) -> None:
-    """Serve `/docs`, and lead `/` there. The app itself must be made with `docs_url=None`."""
+def install(app: FastAPI, *, home: str = "docs") -> None:
+    """Serve `/docs`, and lead `/` home. The app itself must be made with `docs_url=None`."""
 
     @app.get("/", include_in_schema=False)
     async def root() -> Response:
-        return RedirectResponse("docs")
+        return RedirectResponse(home)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
@@ -82,5 +91,10 @@ def install(app: FastAPI) -> None:
     @app.get("/docs/start.js", include_in_schema=False)
     async def start() -> Response:
         return Response(_START, media_type="text/javascript")
+
+    @app.get("/docs/page.css", include_in_schema=False)
+    async def style() -> Response:
+        text = await anyio.to_thread.run_sync(_style)
+        return Response(text, media_type="text/css")
 
     app.mount("/docs/assets", StaticFiles(directory=_ASSETS, check_dir=False))

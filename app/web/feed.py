@@ -1,9 +1,7 @@
 """The REST API of events: published history as a feed to pull, and the shape of each type."""
 
 from collections.abc import Collection, Mapping
-from functools import cache
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
 
 import anyio
@@ -12,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import history, outbox
-from app.bus.event import Envelope, Event
+from app.bus.catalogue import EventType, catalogue, kinds
+from app.bus.event import Envelope
 from app.bus.history import HistoryGoneError, NoSuchPlaceError, Slice
 from app.errors import AppError
 from app.web import state
@@ -72,15 +71,32 @@ class EventPage(BaseModel):
 
 
 class EventTypeView(BaseModel):
-    """A type of event: its wire name, what it says, and where its schema is."""
+    """A type of event: its wire name, what it says, who hears it, and where its schema is."""
 
     model_config = ConfigDict(frozen=True)
 
     type: str
-    context: str
+    context: str = Field(description="Who publishes it.")
     subject: str = Field(description="The field of `data` that names what the event is about.")
     description: str
     json_schema: str = Field(description="Path of the JSON Schema of its `data`.")
+    subscribers: list[str] = Field(description="Who hears it, in this build.")
+    older_versions: list[str] = Field(description="Types that whoever hears it reads as well.")
+    example: Envelope | None = Field(description="One as it could be; null where none is given.")
+
+    @classmethod
+    def of(cls, one: EventType) -> "EventTypeView":
+        """Return what is shown of a type."""
+        return cls(
+            type=one.type,
+            context=one.context,
+            subject=one.subject_field,
+            description=one.description,
+            json_schema=f"/v1/event-types/{one.type}",
+            subscribers=[each.subscriber for each in one.subscriptions],
+            older_versions=list(one.older_versions),
+            example=None if one.example is None else Envelope.model_validate(one.example),
+        )
 
 
 async def wanted_types(
@@ -95,7 +111,7 @@ async def wanted_types(
 ) -> frozenset[str]:
     """Read the filter; a misspelt type is refused, because it would be waited for in vain."""
     asked = frozenset(types or ())
-    known = {name for kind in _kinds().values() for name in (kind.type, *kind.upcasts)}
+    known = {name for kind in kinds() for name in (kind.type, *kind.upcasts)}
     unknown = sorted(asked - known)
     if unknown:
         raise validation_failed(
@@ -197,9 +213,10 @@ async def _look(session: AsyncSession, keys: Collection[str]) -> Mapping[str, in
 
 
 @router.get("/event-types", summary="List the types of events")
-async def list_event_types() -> Page[EventTypeView]:
+async def list_event_types(runtime: RuntimeDep) -> Page[EventTypeView]:
     """Return every type this build publishes, by name, in its newest version."""
-    return Page(items=[_shown(kind) for _, kind in sorted(_kinds().items())])
+    types = catalogue(kinds(), runtime.subscribers)
+    return Page(items=[EventTypeView.of(one) for one in types.values()])
 
 
 @router.get(
@@ -210,37 +227,11 @@ async def list_event_types() -> Page[EventTypeView]:
 async def get_event_type(
     type: Annotated[str, Name(120), Field(examples=["orders.order_created.v1"])],  # noqa: A002 - its name on the wire
 ) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of the `data` of its envelopes."""
-    kind = _kinds().get(type)
+    """Return the JSON Schema (draft 2020-12) of the `data` of its envelopes.
+
+    Its `x-subject` is the member that names what the event is about.
+    """
+    kind = catalogue(kinds()).get(type)
     if kind is None:
         raise EventTypeNotFoundError(f"There are no events of the type {type}.")
-    return schema_of(kind)
-
-
-def schema_of(kind: type[Event]) -> dict[str, Any]:
-    """Return the JSON Schema of the data of an event; `id` and `time` travel beside it."""
-    schema = kind.model_json_schema(mode="serialization")
-    for beside in ("id", "time"):
-        schema["properties"].pop(beside)
-    schema["required"] = [name for name in schema["properties"] if name in schema["required"]]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"/v1/event-types/{kind.type}",
-        **schema,
-    }
-
-
-def _shown(kind: type[Event]) -> EventTypeView:
-    return EventTypeView(
-        type=kind.type,
-        context=kind.context,
-        subject=kind.subject_field,
-        description=" ".join((kind.__doc__ or "").split()),
-        json_schema=f"/v1/event-types/{kind.type}",
-    )
-
-
-@cache
-def _kinds() -> Mapping[str, type[Event]]:
-    """Return the classes by wire type; by the first request all modules have been imported."""
-    return MappingProxyType({kind.type: kind for kind in history.kinds()})
+    return dict(kind.schema)

@@ -1,26 +1,27 @@
 """The REST API of operators: dead letters, redrive, replay and fill, over the bus's functions."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus import action as actions
 from app.bus import dead_letters
 from app.bus.action import Action
+from app.bus.attempts import failed_attempts
 from app.bus.dead_letters import Filter
 from app.bus.delivery import State
 from app.bus.dry_run import dry_run
 from app.bus.redrive import discard, redrive, redrive_all
-from app.bus.replay import fill, replay
-from app.web.auth import Who, require
+from app.bus.replay import count_fill, count_replay, fill, replay
+from app.web.auth import Who
 from app.web.fields import Page
 from app.web.idempotency import KEYED, Reply, once
-from app.web.limits import known_parameters
 from app.web.openapi import refuses
 from app.web.ops_refusals import NoHandlerError, NotDeadError, NotFoundError, refusals
+from app.web.ops_router import ops_router
 from app.web.ops_schemas import (
     ActionView,
     DeadLetterSummary,
@@ -32,7 +33,6 @@ from app.web.ops_schemas import (
     GroupView,
     Matching,
     Moment,
-    ProgressView,
     RedriveMany,
     RedrivenView,
     RedriveOne,
@@ -43,11 +43,12 @@ from app.web.ops_schemas import (
 from app.web.paging import InvalidCursorError, PagingDep
 from app.web.state import DatabaseDep, RuntimeDep
 
-router = APIRouter(
-    prefix="/v1/ops",
-    tags=["ops"],
-    dependencies=[Depends(require("ops")), Depends(known_parameters)],
-)
+_COUNTED: dict[int | str, dict[str, Any]] = {
+    HTTPStatus.OK: {"model": Matching, "description": "With `dry_run`: the count."}
+}
+
+looking = ops_router("ops:read")
+acting = ops_router("ops")
 
 
 async def filtered(  # noqa: PLR0913, PLR0917 - one parameter per filter
@@ -80,7 +81,7 @@ def _uuid(part: str | int) -> UUID:
         raise InvalidCursorError(msg) from error
 
 
-@router.get("/dead-letters", summary="List dead letters")
+@looking.get("/dead-letters", summary="List dead letters")
 async def list_dead_letters(
     paging: PagingDep, wanted: FilterDep, database: DatabaseDep
 ) -> Page[DeadLetterSummary]:
@@ -96,7 +97,7 @@ async def list_dead_letters(
     return paging.page(views, filters, lambda one: (str(one.event_id), one.subscriber))
 
 
-@router.get("/dead-letters/groups", summary="Count dead letters by what went wrong")
+@looking.get("/dead-letters/groups", summary="Count dead letters by what went wrong")
 async def count_dead_letters(
     paging: PagingDep, wanted: FilterDep, database: DatabaseDep
 ) -> Page[GroupView]:
@@ -112,7 +113,7 @@ async def count_dead_letters(
     return paging.page(views, filters, lambda one: (one.subscriber, one.type, one.error_type))
 
 
-@router.get(
+@looking.get(
     "/dead-letters/{subscriber}/{event_id}",
     responses=refuses(NotFoundError),
     summary="Get a dead letter",
@@ -123,10 +124,12 @@ async def get_dead_letter(
     """Return a delivery with its event, its error, and what an operator changed in it."""
     with refusals():
         async with database.read() as session:
-            return DeadLetterView.of(await dead_letters.letter(session, subscriber, event_id))
+            found = await dead_letters.letter(session, subscriber, event_id)
+            attempts = await failed_attempts(session, [event_id])
+            return DeadLetterView.made_of(found, attempts[event_id, subscriber])
 
 
-@router.post(
+@acting.post(
     "/dead-letters/{subscriber}/{event_id}/redrive",
     responses=refuses(NotFoundError, NotDeadError, NoHandlerError),
     summary="Redrive a dead letter",
@@ -152,7 +155,7 @@ async def redrive_dead_letter(
         return RedrivenView.of(await redrive(*which, who=who, data=data, timeouts=times))
 
 
-@router.post(
+@acting.post(
     "/dead-letters/{subscriber}/{event_id}/discard",
     response_model=ActionView,
     responses=refuses(NotFoundError, NotDeadError),
@@ -172,11 +175,11 @@ async def discard_dead_letter(
     return await once(request, asked, work)
 
 
-@router.post(
+@acting.post(
     "/dead-letters/redrive",
     status_code=HTTPStatus.ACCEPTED,
     response_model=ActionView,
-    responses={HTTPStatus.OK: {"model": Matching, "description": "With `dry_run`: the count."}},
+    responses=_COUNTED,
     openapi_extra=KEYED,
     summary="Redrive many dead letters",
 )
@@ -192,16 +195,23 @@ async def redrive_dead_letters(who: Who, asked: RedriveMany, request: Request) -
     return await once(request, asked, work)
 
 
-@router.post(
+@acting.post(
     "/replay",
     status_code=HTTPStatus.ACCEPTED,
     response_model=ActionView,
-    responses=refuses(NotFoundError),
+    responses=refuses(NotFoundError) | _COUNTED,
     openapi_extra=KEYED,
     summary="Replay history for a subscriber",
 )
-async def replay_history(who: Who, asked: Replay, request: Request) -> Response:
+async def replay_history(
+    who: Who, asked: Replay, request: Request, database: DatabaseDep
+) -> Response:
     """Have a subscriber handle again what it handled of a part of history: once more each."""
+    if asked.dry_run:
+        # Not in the transaction of a key: counting takes long, and nothing is changed.
+        with refusals():
+            async with database.read() as session:
+                return _counted(await count_replay(session, asked.subscriber, asked.span))
 
     async def work(session: AsyncSession) -> Reply:
         with refusals():
@@ -210,22 +220,32 @@ async def replay_history(who: Who, asked: Replay, request: Request) -> Response:
     return await once(request, asked, work)
 
 
-@router.post(
+@acting.post(
     "/fill",
     status_code=HTTPStatus.ACCEPTED,
     response_model=ActionView,
-    responses=refuses(NotFoundError),
+    responses=refuses(NotFoundError) | _COUNTED,
     openapi_extra=KEYED,
     summary="Give a subscriber the history from before it came",
 )
-async def fill_subscriber(who: Who, asked: Fill, request: Request) -> Response:
+async def fill_subscriber(
+    who: Who, asked: Fill, request: Request, database: DatabaseDep
+) -> Response:
     """Have a subscriber handle all retained events of its types from before it registered."""
+    if asked.dry_run:
+        with refusals():
+            async with database.read() as session:
+                return _counted(await count_fill(session, asked.subscriber))
 
     async def work(session: AsyncSession) -> Reply:
         with refusals():
             return _accepted(await fill(session, asked.subscriber, who=who))
 
     return await once(request, asked, work)
+
+
+def _counted(total: int) -> Response:
+    return JSONResponse(Matching(total=total).model_dump())
 
 
 def _accepted(done: Action) -> Reply:
@@ -236,24 +256,6 @@ def _accepted(done: Action) -> Reply:
     )
 
 
-@router.get("/actions", summary="List what operators did")
-async def list_actions(paging: PagingDep, database: DatabaseDep) -> Page[ActionView]:
-    """Return actions, the newest first."""
-    after = paging.after({}, str)
-    async with database.read() as session:
-        found = await actions.page_of_actions(
-            session, before=None if after is None else _uuid(after[0]), limit=paging.limit + 1
-        )
-    return paging.page([ActionView.of(one) for one in found], {}, lambda one: (str(one.id),))
-
-
-@router.get(
-    "/actions/{action_id}",
-    responses=refuses(NotFoundError),
-    summary="Get an action and how far it is",
-)
-async def get_action(action_id: UUID, database: DatabaseDep) -> ProgressView:
-    """Return an action, and its deliveries that have not succeeded by state."""
-    with refusals():
-        async with database.read() as session:
-            return ProgressView.at(await actions.progress(session, action_id))
+router = APIRouter()
+router.include_router(looking)
+router.include_router(acting)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from app.bus.action import NoActionError
 from app.bus.dead_letters import NoDeliveryError, NotGivenUpError
 from app.bus.mend import UnfitDataError
+from app.bus.pause import NotPausedError
 from app.bus.redrive import NotHandledHereError
 from app.bus.replay import NoSubscriberError
 from app.errors import AppError
@@ -47,6 +48,15 @@ class NoHandlerError(AppError):
     )
 
 
+class NotPausedHereError(AppError):
+    """The subscriber is not paused."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
+    code: ClassVar[str] = "not_paused"
+    title: ClassVar[str] = "The subscriber is not paused"
+    remedy: ClassVar[str] = "`GET /v1/ops/subscribers` tells which are, and since when."
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Say to a client what the bus refused."""
@@ -56,6 +66,8 @@ def refusals() -> Iterator[None]:
         raise NotFoundError(str(error)) from error
     except NotGivenUpError as error:
         raise NotDeadError(str(error)) from error
+    except NotPausedError as error:
+        raise NotPausedHereError(str(error)) from error
     except NotHandledHereError as error:
         raise NoHandlerError(str(error)) from error
     except UnfitDataError as error:

@@ -1,5 +1,6 @@
 """What travels under /v1/ops: dead letters, actions, and what an operator asks for."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from app.bus.action import Action, ActionKind, Progress
+from app.bus.attempts import Attempt
 from app.bus.dead_letters import Filter, Letter
 from app.bus.delivery import State
 from app.bus.dry_run import DryRun
@@ -65,18 +67,36 @@ class Change(View):
     new: JsonValue = None
 
 
+class AttemptView(View):
+    """An attempt that failed."""
+
+    attempt: int
+    failed_at: datetime
+    took_ms: float | None
+    becomes: str
+    error_type: str
+    error: str
+
+
 class DeadLetterView(DeadLetterSummary):
     """A delivery with its event: as a redrive would run it, and how it differs from what came."""
 
     envelope: Envelope
     changes: list[Change]
+    original: dict[str, JsonValue] | None = Field(description="What came, if `edited`: its data.")
+    traceback: str | None = Field(description="Of the last attempt that raised.")
+    attempts_made: list[AttemptView] = Field(description="Those that failed, the first one first.")
 
     @classmethod
-    def of(cls, found: Letter) -> Self:
-        """Show a row and its event."""
+    def made_of(cls, found: Letter, attempts: Sequence[Attempt]) -> Self:
+        """Show a row, its event, and the attempts that failed."""
+        came = None if found.envelope is None else Envelope.model_validate_json(found.original)
         return cls(
             **_members(found),
             envelope=Envelope.model_validate_json(found.current),
+            original=None if came is None else came.data,
+            traceback=found.traceback,
+            attempts_made=[AttemptView.model_validate(one) for one in attempts],
             changes=[Change(**change) for change in changes_of(found.original, found.current)],
         )
 
@@ -254,6 +274,7 @@ class Replay(Wire):
     from_log_position: Place | None = None
     until_time: Moment | None = None
     until_log_position: Place | None = None
+    dry_run: bool = Field(default=False, description="Only count what would become due.")
 
     @model_validator(mode="after")
     def _begins_once(self) -> Self:
@@ -265,7 +286,7 @@ class Replay(Wire):
     @property
     def span(self) -> Span:
         """The same, as the bus takes it."""
-        return Span(**self.model_dump(exclude={"subscriber"}))
+        return Span(**self.model_dump(exclude={"subscriber", "dry_run"}))
 
 
 class Fill(Wire):
@@ -274,3 +295,4 @@ class Fill(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [{"subscriber": "inventory"}]})
 
     subscriber: SubscriberName
+    dry_run: bool = Field(default=False, description="Only count what would become due.")

@@ -1,26 +1,45 @@
-"""The REST API of operators: subscribers that are to be no more."""
+"""The REST API of operators: subscribers, and which of them run, stand still or are to go."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Annotated, ClassVar
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import ConfigDict
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.errors import StreamError
+from app.bus.pause import pause, resume
 from app.bus.unregister import DeadLettersLeftError, SubscriberAliveError, unregister
 from app.errors import AppError
-from app.web.auth import Who, require
-from app.web.limits import known_parameters
+from app.web.auth import Who
+from app.web.fields import Page, Text, Wire
+from app.web.idempotency import KEYED, Reply, once
 from app.web.openapi import refuses
-from app.web.ops_refusals import NotFoundError, refusals
+from app.web.ops_flow import SubscriberView, flow_of
+from app.web.ops_refusals import NotFoundError, NotPausedHereError, refusals
+from app.web.ops_router import ops_router
 from app.web.ops_schemas import ActionView, SubscriberName
 from app.web.problem import UnavailableError
 from app.web.state import RuntimeDep
+from app.web.state import runtime as runtime_of
 
-router = APIRouter(
-    prefix="/v1/ops",
-    tags=["ops"],
-    dependencies=[Depends(require("ops")), Depends(known_parameters)],
-)
+looking = ops_router("ops:read")
+acting = ops_router("ops")
+
+
+class PauseOrder(Wire):
+    """Why a subscriber is to stand still."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The printer is away"}]})
+
+    reason: Annotated[str, Text(500)]
+
+
+class ResumeOrder(Wire):
+    """Nothing more needs to be said."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
 
 class AliveError(AppError):
@@ -41,7 +60,7 @@ class LettersLeftError(AppError):
     remedy: ClassVar[str] = "Redrive or discard its dead letters first."
 
 
-@router.delete(
+@acting.delete(
     "/subscribers/{subscriber}",
     responses=refuses(NotFoundError, AliveError, LettersLeftError),
     summary="Unregister a subscriber",
@@ -70,3 +89,68 @@ async def unregister_subscriber(
         msg = "Redis does not answer, so nobody knows whether a worker reads for it."
         raise UnavailableError(msg, headers={"Retry-After": "1"}) from error
     return ActionView.of(done)
+
+
+@looking.get("/subscribers", summary="List subscribers")
+async def list_subscribers(runtime: RuntimeDep) -> Page[SubscriberView]:
+    """Return every registered subscriber, and what waits for it; one page holds them all."""
+    flow = await flow_of(runtime)
+    return Page(items=[SubscriberView.model_validate(one) for one in flow.subscribers])
+
+
+@acting.post(
+    "/subscribers/{subscriber}/pause",
+    response_model=ActionView,
+    responses=refuses(NotFoundError),
+    openapi_extra=KEYED,
+    summary="Pause a subscriber",
+)
+async def pause_subscriber(
+    subscriber: SubscriberName, who: Who, asked: PauseOrder, request: Request
+) -> Response:
+    """Have every process stop reading for it within two seconds or so; its events wait.
+
+    It is not unlearned by a restart. What is in hand is finished, and a redrive of one that an
+    operator asks for runs all the same.
+    """
+
+    async def work(session: AsyncSession) -> Reply:
+        with refusals():
+            done = await pause(session, subscriber, who=who, reason=asked.reason)
+        return Reply(status=HTTPStatus.OK, body=ActionView.of(done))
+
+    return await _changed(request, asked, work)
+
+
+@acting.post(
+    "/subscribers/{subscriber}/resume",
+    response_model=ActionView,
+    responses=refuses(NotFoundError, NotPausedHereError),
+    openapi_extra=KEYED,
+    summary="Resume a subscriber",
+)
+async def resume_subscriber(
+    subscriber: SubscriberName, who: Who, request: Request, asked: ResumeOrder | None = None
+) -> Response:
+    """Have it go on where it stopped, in every process."""
+
+    async def work(session: AsyncSession) -> Reply:
+        with refusals():
+            done = await resume(session, subscriber, who=who)
+        return Reply(status=HTTPStatus.OK, body=ActionView.of(done))
+
+    return await _changed(request, asked or ResumeOrder(), work)
+
+
+async def _changed(
+    request: Request, asked: Wire, work: Callable[[AsyncSession], Awaitable[Reply]]
+) -> Response:
+    """Do it, and let the loops of this process know at once; the others look by themselves."""
+    answer = await once(request, asked, work)
+    await (await runtime_of(request)).pauses.look()
+    return answer
+
+
+router = APIRouter()
+router.include_router(looking)
+router.include_router(acting)

@@ -1,6 +1,6 @@
 """Who asks, and what they may do: principals and the scopes they hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar, Literal, TypeAlias, get_args
@@ -16,6 +16,7 @@ ScopeName: TypeAlias = Literal[
     "inventory:read",
     "inventory:write",
     "events:read",
+    "ops:read",
     "ops",
     "keys",
 ]
@@ -27,6 +28,9 @@ SCOPES: tuple[ScopeName, ...] = get_args(ScopeName)
 
 ALL = "*"
 """Held in place of every scope, those of later versions included."""
+
+IMPLIED_BY: Mapping[str, str] = {"ops:read": "ops"}
+"""Scopes that are held by whoever holds another one."""
 
 OWN_ONLY: frozenset[str] = frozenset({"orders:read", "orders:write", "products:read"})
 """Scopes whose routes show a customer nothing of another's, so that customers' keys may enter."""
@@ -43,7 +47,7 @@ class UnauthenticatedError(AppError):
     title: ClassVar[str] = "A valid API key is needed"
     remedy: ClassVar[str] = (
         "Send a key as `Authorization: Bearer <key>`. An operator makes one by "
-        "`python3 dev.py keys create`, or gives it a new secret by `keys rotate`."
+        "`python3 dev.py api-keys create`, or gives it a new secret by `api-keys rotate`."
     )
 
     def __init__(self, detail: str, *, sent: bool = True) -> None:
@@ -92,8 +96,8 @@ class Principal:
     rate_limit: int | None = None
 
     def lacks(self, scopes: Iterable[str]) -> list[str]:
-        """Return those of scopes that it does not hold."""
-        return [] if ALL in self.scopes else [one for one in scopes if one not in self.scopes]
+        """Return those of scopes that it holds neither itself nor by another one."""
+        return [one for one in scopes if self.scopes.isdisjoint({one, IMPLIED_BY.get(one), ALL})]
 
 
 OPEN = Principal(name="open", scopes=frozenset({ALL}))

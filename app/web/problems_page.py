@@ -12,30 +12,38 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from app.errors import AppError
 from app.web.problem import NothingHereError
 
+# Addresses are relative, so that the pages also work below a prefix of some proxy.
 _PAGE = """\
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>{title}</title>
-<style>
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto }}
-code {{ font-family: ui-monospace, monospace }}
-table {{ border-collapse: collapse }}
-th, td {{ text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0 }}
-</style>
+<link rel="stylesheet" href="{root}docs/page.css">
+<link rel="icon" href="data:,">
 </head>
 <body>
+<header>
+<p class="name"><b>Orderly</b> problems</p>
+<nav aria-label="Site">
+<a href="{root}docs">REST API</a>
+<a href="{root}asyncapi">Events</a>
+<a href="{root}problems">Problems</a>
+</nav>
+</header>
+<main class="short">
 {body}
+</main>
 </body>
 </html>
 """
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -131,7 +139,6 @@ def _wants_page(request: Request) -> bool:
 
 
 def _index(kinds: Sequence[Kind]) -> str:
-    # Addresses are relative, so that the pages also work below a prefix of some proxy.
     rows = "\n".join(
         f'<tr><td>{int(kind.status)}</td><td><a href="problems/{escape(kind.code)}"><code>'
         f"{escape(kind.code)}</code></a></td><td>{escape(kind.title)}</td></tr>"
@@ -141,7 +148,7 @@ def _index(kinds: Sequence[Kind]) -> str:
         "<h1>Problems</h1>\n<p>What the API refuses with, by its stable <code>code</code>.</p>\n"
         f"<table>\n<tr><th>Status</th><th>Code</th><th>Title</th></tr>\n{rows}\n</table>"
     )
-    return _PAGE.format(title="Problems", body=body)
+    return _PAGE.format(root="", title="Problems", body=body)
 
 
 def _single(kind: Kind) -> str:
@@ -155,17 +162,17 @@ def _single(kind: Kind) -> str:
             f"<h1>{escape(kind.title)}</h1>",
             f"<p><code>{escape(kind.code)}</code> · {int(kind.status)} {kind.status.phrase}</p>",
             "<h2>What it means</h2>",
-            *(f"<p>{_text(meaning)}</p>" for meaning in kind.meanings),
+            *(f"<p>{prose(meaning)}</p>" for meaning in kind.meanings),
             "<h2>What to do</h2>",
-            *(f"<p>{_text(remedy)}</p>" for remedy in kind.remedies),
+            *(f"<p>{prose(remedy)}</p>" for remedy in kind.remedies),
             f"<p>{again}</p>",
             '<p><a href="../problems">All problems</a></p>',
         ]
     )
-    return _PAGE.format(title=escape(f"{kind.title} ({kind.code})"), body=body)
+    return _PAGE.format(root="../", title=escape(f"{kind.title} ({kind.code})"), body=body)
 
 
-def _text(sentence: str) -> str:
+def prose(sentence: str) -> str:
     """Render a docstring's sentence: what is in backquotes is code."""
     parts = escape(sentence).split("`")
     return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))

@@ -5,6 +5,8 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from app.bus.monitor import Monitor
+from app.bus.pause import Pauses
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import LoopHealth
@@ -35,6 +37,14 @@ class Runtime(Protocol):
     @property
     def stream_ok(self) -> bool | None:
         """True when the stream engine answers, None where this process does not use it."""
+
+    @property
+    def pauses(self) -> Pauses:
+        """What this process knows of paused subscribers."""
+
+    @property
+    def monitor(self) -> Monitor:
+        """The recent past of the flow, for rates."""
 
     @property
     def wake_up(self) -> WakeUp:

@@ -32,7 +32,7 @@ class RouteTable:
     FastAPI keeps included routers by reference and tries one route after the other: a quarter of
     what a request cost. Here a path is looked up, and one with parameters is tried against the few
     routes that have as many segments. What fits no such route, such as mounted files or a method
-    that a path has not, is FastAPI's to answer; so is everything while its telemetry is on.
+    that a path has not, is FastAPI's to answer.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -44,11 +44,7 @@ class RouteTable:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the route, or leave it to the application below."""
         found = None
-        if (
-            scope["type"] == "http"
-            and not scope.get("root_path")
-            and "fastapi.telemetry" not in scope
-        ):
+        if scope["type"] == "http" and not scope.get("root_path"):
             if not self._is_filled:
                 # Not before: routes are added after the middleware.
                 self._fill(scope["app"])

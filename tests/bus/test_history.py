@@ -245,13 +245,6 @@ async def test_a_relay_that_publishes_nothing_at_all_is_an_outage_and_no_overloa
     assert not await falls_behind(database)
 
 
-def test_every_class_of_event_is_known_once() -> None:
-    found = list(history.kinds())
-
-    assert {Rang, Heard} <= set(found)
-    assert len(found) == len(set(found))
-
-
 async def test_reading_is_one_statement(database: Database) -> None:
     await ring(database, Rang(bell="a"))
     await publish_all(database)

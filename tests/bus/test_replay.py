@@ -15,7 +15,7 @@ from app.bus.due import DueDeliveries, DuePolicy
 from app.bus.errors import PermanentError
 from app.bus.event import new_id
 from app.bus.redrive import redrive, redrive_all
-from app.bus.replay import NoSubscriberError, Span, fill, replay
+from app.bus.replay import NoSubscriberError, Span, count_replay, fill, replay
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Loop
@@ -127,7 +127,10 @@ async def test_a_replay_takes_a_part_of_history(database: Database, stream: Stre
 
     for span, effects in spans:
         async with database.write() as session:
+            counted = await count_replay(session, "ears", span)
             action = await replay(session, "ears", span, who="ann")
+            left = await count_replay(session, "ears", span)
+        assert (counted, left) == (action.total, 0)
         await DueDeliveries(database, tally.subscriber).run_page()
         assert await tally.of(database, *events) == effects
         assert action.detail == span.described

@@ -90,12 +90,15 @@ def test_dead_letters_are_listed_and_shown(run: Run, letters: list[Rang]) -> Non
     each = run("dead-letters", "list", "--each", "--limit", "2")
     none = run("dead-letters", "list", "--error", "ValueError")
     shown = run("dead-letters", "show", "ears", letters[0].id)
+    told = run("dead-letters", "show", "ears", letters[0].id, "--json")
 
     assert groups.output.splitlines()[1].split()[:4] == ["ears", Rang.type, "PermanentError", "3"]
     assert str(letters[2].id) in each.output
     assert "There are more" in each.output
     assert none.output == "Nothing is dead.\n"
-    assert json.loads(shown.output)["envelope"]["data"]["volume"] == LOUD
+    assert "PermanentError: too loud: 11" in shown.output
+    assert '"volume": 11' in shown.output
+    assert json.loads(told.output)["envelope"]["data"]["volume"] == LOUD
 
 
 def test_one_is_tried_mended_and_redriven(run: Run, letters: list[Rang], tmp_path: Path) -> None:
@@ -117,6 +120,26 @@ def test_one_is_tried_mended_and_redriven(run: Run, letters: list[Rang], tmp_pat
     assert gone.output == f"ears has no dead letter {event_id}.\n"
 
 
+def test_one_is_mended_in_an_editor(
+    run: Run, letters: list[Rang], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = ("dead-letters", "redrive", "ears", letters[0].id, "--edit")
+    mends, spoils = tmp_path / "mends", tmp_path / "spoils"
+    mends.write_text('#!/bin/sh\nsed -i.bak s/11/3/ "$1"\n')
+    spoils.write_text('#!/bin/sh\necho , >> "$1"\n')
+    results = []
+    for editor in ("true", "nowhere/to/be/found", f"sh {spoils}", f"sh {mends}"):
+        monkeypatch.setenv("VISUAL", editor)
+        results.append(run(*one))
+    unchanged, missing, spoilt, mended = results
+
+    assert [result.exit_code for result in results] == [2, 2, 2, 0]
+    assert unchanged.output == "Nothing was changed in the editor, so nothing was sent.\n"
+    assert "cannot be started: set EDITOR" in missing.output
+    assert "is not JSON" in spoilt.output
+    assert mended.output == "handled\n"
+
+
 def test_many_are_redriven_and_one_is_discarded(run: Run, letters: list[Rang]) -> None:
     discarded = run("dead-letters", "discard", "ears", letters[0].id, "--reason", "sold")
     counted = run("dead-letters", "redrive", "--all", "--dry-run")
@@ -127,6 +150,17 @@ def test_many_are_redriven_and_one_is_discarded(run: Run, letters: list[Rang]) -
     assert counted.output == "2 would be made due; nothing was changed.\n"
     assert started.output.startswith("2 are due now; see /v1/ops/actions/")
     assert "PermanentError" in due.output
+
+
+def test_many_that_do_not_come_to_an_end_are_told(run: Run, letters: list[Rang]) -> None:
+    # No loop runs here: what is due stays due.
+    told = run("dead-letters", "redrive", "--all", "--wait", "--timeout", "0.1")
+    as_json = run("replay", "ears", "--from-position", "0", "--wait", "--json")
+
+    assert told.exit_code == 1
+    assert told.output.startswith("0 of 3 are handled; 3 due, 0 dead, 0 discarded.")
+    assert all(str(letter.id) in told.output for letter in letters)
+    assert (as_json.exit_code, json.loads(as_json.stdout)["total"]) == (0, 0)
 
 
 def test_history_is_replayed_and_filled(run: Run) -> None:

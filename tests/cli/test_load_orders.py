@@ -36,6 +36,14 @@ def test_the_example_becomes_products_stock_and_orders(tmp_path: Path) -> None:
     assert report["settling"]["orders"] == 11
 
 
+def test_a_program_gets_the_report_and_nothing_else() -> None:
+    with open_counter(Counter()) as url:
+        result = run(EXAMPLE, url, "--json")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout)["rows"]["read"] == 42
+
+
 def test_a_second_run_adds_nothing(tmp_path: Path) -> None:
     counter = Counter()
     with open_counter(counter) as url:

@@ -16,12 +16,34 @@ def breaks(old: Document, new: Document) -> list[str]:
     return list(dict.fromkeys(_Comparison(old, new).operations()))
 
 
-class _Comparison:
-    """Both documents, and the pairs of schemas that are being compared."""
+def breaks_readers(old: Schema, new: Schema) -> list[str]:
+    """Return a sentence for each change to an event's data that a reader could trip over.
 
-    def __init__(self, old: Document, new: Document) -> None:
+    Both ways: this build reads what was written before it, and builds and systems that know the
+    old schema read what is written from now on.
+    """
+    comparison = _Comparison(_of_models(old), _of_models(new), closed=True)
+    found = [*comparison.schemas("data", old, new, "sent")]
+    found += comparison.schemas("data", old, new, "received")
+    if old["x-subject"] != new["x-subject"]:
+        found.append(f"subject is {new['x-subject']}")
+    return list(dict.fromkeys(found))
+
+
+def _of_models(schema: Schema) -> Document:
+    return {"components": {"schemas": schema.get("$defs", {})}}
+
+
+class _Comparison:
+    """Both documents, and the pairs of schemas that are being compared.
+
+    Clients of an API are asked to take values that are new to them; where closed, they need not.
+    """
+
+    def __init__(self, old: Document, new: Document, *, closed: bool = False) -> None:
         self._old = old
         self._new = new
+        self._closed = closed
         self._under_way: set[tuple[str, str, Way]] = set()
 
     def operations(self) -> Iterator[str]:
@@ -53,7 +75,7 @@ class _Comparison:
                 continue
             if after[key].get("required") and not parameter.get("required"):
                 yield f"{place} became required"
-            yield from self._schemas(place, parameter["schema"], after[key]["schema"], "sent")
+            yield from self.schemas(place, parameter["schema"], after[key]["schema"], "sent")
         for key, parameter in after.items():
             if key not in before and parameter.get("required"):
                 yield f"{where}: new required {key[0]} parameter {key[1]}"
@@ -67,7 +89,7 @@ class _Comparison:
             if after is None:
                 yield f"{place} as {kind} removed"
             else:
-                yield from self._schemas(place, content["schema"], after["schema"], "sent")
+                yield from self.schemas(place, content["schema"], after["schema"], "sent")
 
     def _answers(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
         for status, answer in old.items():
@@ -82,11 +104,11 @@ class _Comparison:
                 if after is None:
                     yield f"{place} as {kind} removed"
                 else:
-                    yield from self._schemas(
+                    yield from self.schemas(
                         place, content.get("schema", {}), after.get("schema", {}), "received"
                     )
 
-    def _schemas(self, where: str, old: Schema, new: Schema, way: Way) -> Iterator[str]:
+    def schemas(self, where: str, old: Schema, new: Schema, way: Way) -> Iterator[str]:
         """Compare what may be sent, or what is received, alternative by alternative."""
         key = (str(old), str(new), way)
         if key in self._under_way:
@@ -112,8 +134,10 @@ class _Comparison:
             yield f"{where}: format is {new.get('format')}"
         if way == "sent":
             yield from _narrowed(where, old, new)
+        elif self._closed:
+            yield from (f"older readers: {lost}" for lost in _narrowed(where, new, old))
         if "items" in old and "items" in new:
-            yield from self._schemas(f"{where}[]", old["items"], new["items"], way)
+            yield from self.schemas(f"{where}[]", old["items"], new["items"], way)
         yield from self._properties(where, old, new, way)
 
     def _properties(self, where: str, old: Schema, new: Schema, way: Way) -> Iterator[str]:
@@ -122,7 +146,7 @@ class _Comparison:
             if name not in after:
                 yield f"{where}.{name} removed"
             else:
-                yield from self._schemas(f"{where}.{name}", schema, after[name], way)
+                yield from self.schemas(f"{where}.{name}", schema, after[name], way)
         was, is_ = set(old.get("required", ())), set(new.get("required", ()))
         if way == "sent":
             yield from (f"{where}.{name} became required" for name in sorted(is_ - was))
@@ -137,7 +161,7 @@ def _narrowed(where: str, old: Schema, new: Schema) -> Iterator[str]:
     if allowed is not None:
         lost = "other values" if before is None else ", ".join(sorted(before - allowed))
         if lost:
-            yield f"{where}: {lost} not taken any more"
+            yield f"{where}: {lost} not taken"
     for name in _LOWER:
         if new.get(name, float("-inf")) > old.get(name, float("-inf")):
             yield f"{where}: {name} is {new[name]}"

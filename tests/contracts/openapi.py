@@ -35,20 +35,20 @@ def contract(of: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         "openapi": of["openapi"],
-        "paths": _without_prose(paths),
-        "components": {"schemas": _without_prose(of["components"]["schemas"])},
+        "paths": without_prose(paths),
+        "components": {"schemas": without_prose(of["components"]["schemas"])},
     }
 
 
-def _without_prose(part: Any, *, named: bool = True) -> Any:  # noqa: ANN401 - of a JSON document
+def without_prose(part: Any, *, named: bool = True) -> Any:  # noqa: ANN401 - of a JSON document
     """Leave out what only people read; below `properties` and the like, keys are names."""
     if isinstance(part, list):
-        return [_without_prose(each, named=False) for each in part]
+        return [without_prose(each, named=False) for each in part]
     if not isinstance(part, dict):
         return part
     names = {"properties", "schemas", "paths", "responses", "content", "headers", "$defs"}
     return {
-        key: _without_prose(value, named=key in names)
+        key: without_prose(value, named=key in names)
         for key, value in part.items()
         if named or key not in _PROSE
     }

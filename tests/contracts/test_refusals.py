@@ -34,6 +34,11 @@ def now() -> dict[str, Any]:
         ("POST /v1/ops/replay", 404, {"not_found"}),
         ("POST /v1/ops/fill", 404, {"not_found"}),
         ("GET /v1/ops/actions/{action_id}", 404, {"not_found"}),
+        ("GET /v1/ops/actions/{action_id}/deliveries", 422, {"invalid_cursor"}),
+        ("GET /v1/ops/chains/{correlation_id}", 404, {"not_found"}),
+        ("GET /v1/ops/streams", 503, {"unavailable"}),
+        ("POST /v1/ops/subscribers/{subscriber}/pause", 404, {"not_found"}),
+        ("POST /v1/ops/subscribers/{subscriber}/resume", 409, {"not_paused"}),
         ("DELETE /v1/ops/subscribers/{subscriber}", 404, {"not_found"}),
         (
             "DELETE /v1/ops/subscribers/{subscriber}",

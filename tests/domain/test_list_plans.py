@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -76,9 +78,28 @@ async def test_a_page_is_read_from_an_index_in_its_order(
     else:
         steps = list(nodes(plan))
         assert not {"Sort", "Seq Scan", "Incremental Sort"} & {one["Node Type"] for one in steps}
-        looked_at = sum(
-            (one["Actual Rows"] + one.get("Rows Removed by Filter", 0)) * one["Actual Loops"]
-            for one in steps
-            if "Relation Name" in one
-        )
-        assert looked_at < 500, shown
+        assert looked_at(plan) < 500, shown
+
+
+async def test_a_list_of_an_old_day_reads_no_order_since(filled: Database) -> None:
+    until = datetime(2001, 1, 1, tzinfo=UTC)
+    async with filled.writer.connect() as connection, AsyncSession(connection) as session:
+        async with explained(filled, session) as plans:
+            assert await list_orders(session, created_until=until, limit=LIMIT) == []
+        await session.rollback()
+
+    shown = json.dumps(plans[-1], indent=1)
+    if filled.single_writer:
+        assert "SEARCH orders" in shown
+    else:
+        assert looked_at(plans[-1]) == 0, shown
+
+
+def looked_at(plan: dict[str, Any]) -> float:
+    """Return how many rows of any table PostgreSQL's plan looked at."""
+    total: float = sum(
+        (one["Actual Rows"] + one.get("Rows Removed by Filter", 0)) * one["Actual Loops"]
+        for one in nodes(plan)
+        if "Relation Name" in one
+    )
+    return total

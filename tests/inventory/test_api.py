@@ -69,6 +69,8 @@ async def test_levels_show_what_is_available(
         "reserved": 3,
         "available": 37,
         "committed": 0,
+        "safety_stock": 0,
+        "low_stock_at": 0,
     }
     assert mug == {"items": [level], "next_cursor": None}
     assert [one["sku"] for one in two["items"]] == ["JUG", "MUG"]

@@ -81,8 +81,34 @@ async def test_levels_are_filtered(client: httpx2.AsyncClient, database: Databas
     assert await levels("?low=true") == [("JUG", "leeds"), ("MUG", "default"), ("MUG", "leeds")]
     assert await levels("?low=true&location=default&sku=MUG&sku=CUP") == [("MUG", "default")]
     assert await levels("?location=attic") == []
+    assert await levels("?sku_prefix=MU") == [("MUG", "default"), ("MUG", "leeds")]
+    assert await levels("?sku_prefix=mu") == await levels("?sku_prefix=MUGS") == []
+    [cup] = (await client.get(f"{STOCK}/levels?sku=CUP")).json()["items"]
+    [mug, _] = (await client.get(f"{STOCK}/levels?sku=MUG")).json()["items"]
+    assert (cup["safety_stock"], cup["low_stock_at"], mug["low_stock_at"]) == (0, 0, 7)
     unknown = await client.get(f"{STOCK}/levels?lo=true")
     assert (unknown.status_code, unknown.json()["code"]) == (422, "unknown_parameter")
+
+
+async def test_levels_come_with_the_scarcest_first(
+    client: httpx2.AsyncClient, database: Database
+) -> None:
+    await locate(database, leeds=1)
+    await stock(database, MUG=3, CUP=2, PEN=9)
+    await stock_at(database, "leeds", MUG=4, JUG=6)
+    await decide(database, request("o-1", JUG=6))
+    seen: list[tuple[str, int]] = []
+    cursor: str | None = ""
+    last = ""
+    while cursor is not None:
+        page = (await client.get(f"{STOCK}/levels?sort=available&limit=2{cursor}")).json()
+        seen += [(one["sku"], one["available"]) for one in page["items"]]
+        cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+        last = cursor or last
+    other = await client.get(f"{STOCK}/levels?limit=2{last}")
+
+    assert seen == [("JUG", 0), ("CUP", 2), ("MUG", 3), ("MUG", 4), ("PEN", 9)]
+    assert (other.status_code, other.json()["code"]) == (422, "invalid_cursor")
 
 
 @on_sqlite

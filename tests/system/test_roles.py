@@ -41,7 +41,8 @@ async def test_a_worker_serves_health_and_nothing_else(servers: Deployment) -> N
 
     assert httpx2.get(f"{url}/health/live").json() == {"status": "live"}
     assert readiness(url)["role"] == "worker"
-    assert {"relay", "consumer:orders", "consumer:inventory"} <= loop_names(url)
+    assert {"relay", "pauses", "consumer:orders", "consumer:inventory"} <= loop_names(url)
+    assert "monitor" not in loop_names(url)
     for path in ("/v1/orders", "/docs", "/openapi.json", "/"):
         assert httpx2.get(url + path).status_code == 404
 

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import State
 
 from app.bus.event import current_context
+from app.bus.monitor import Monitor
+from app.bus.pause import Pauses
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import LoopHealth
@@ -55,7 +57,13 @@ class Process:
     draining: bool = False
     wake_up: WakeUp = field(default_factory=WakeUp)
     loops: Sequence[LoopHealth] = field(default_factory=tuple)
-    stream: Stream | None = None
+    stream: Stream = field(default_factory=lambda: Stream("unix:///nowhere/s"))
+    pauses: Pauses = field(init=False)
+    monitor: Monitor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pauses = Pauses(self.database)
+        self.monitor = Monitor(self.database, self.stream)
 
     def health(self) -> Sequence[LoopHealth]:
         return self.loops

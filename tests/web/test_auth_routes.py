@@ -27,18 +27,21 @@ from tests.web.sample import Process, problem_of, settings, whole
 
 OURS = "a-key-of-enough-letters"
 
-PUBLIC = re.compile(r"/|/health/.*|/docs.*|/openapi\.json|/problems.*")
+PUBLIC = re.compile(r"/|/health/.*|/docs.*|/openapi\.json|/asyncapi.*|/problems.*")
 
 # The first line that fits tells the scope: of reading, and of changing.
 EXPECTED = [
     (r"/v1/api-keys.*", "keys", "keys"),
-    (r"/v1/ops/.*", "ops", "ops"),
+    (r"/v1/ops/.*", "ops:read", "ops"),
+    (r"/metrics", "ops:read", None),
     (r"/v1/(events|event-types).*", "events:read", None),
     (r"/v1/orders/\{order_id\}/fulfillments.*", "orders:read", "orders:fulfill"),
     (r"/v1/orders.*", "orders:read", "orders:write"),
     (r"/v1/products.*", "products:read", "products:write"),
     (r"/v1/inventory/.*", "inventory:read", "inventory:write"),
 ]
+
+IMPLIES = {"ops": ["ops:read"]}
 
 # What customers may see besides their own orders and the products: not whose stock it is.
 FOR_EVERY_CUSTOMER = {"/v1/inventory/availability"}
@@ -152,7 +155,7 @@ async def test_every_route_lets_in_who_holds_its_scope_and_nobody_else(
             assert (refused.status_code, str(operation)) == (401, str(operation))
         for scope, headers in holders.items():
             answer = await send(client, operation, headers)
-            if scope != operation.scope:
+            if operation.scope not in {scope, *IMPLIES.get(scope, ())}:
                 assert answer.status_code == 403, (str(operation), scope)
                 assert problem_of(answer)["required_scopes"] == [operation.scope]
             else:

@@ -180,12 +180,17 @@ async def test_every_type_is_listed_with_the_schema_of_its_data(
         "subject": "order_id",
         "description": "Nobody confirmed the order in time, so what was held for it may go.",
         "json_schema": "/v1/event-types/orders.order_expired.v1",
+        "subscribers": [],
+        "older_versions": [],
+        "example": expired["example"],
     }
+    assert Envelope.model_validate(expired["example"]).open(OrderExpired).order_id
     schema = (await client.get(expired["json_schema"])).json()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert schema["$id"] == expired["json_schema"]
     assert schema["properties"].keys() == {"order_id"}
     assert schema["required"] == ["order_id"]
+    assert schema["x-subject"] == "order_id"
 
 
 async def test_an_unknown_type_is_a_404(client: httpx2.AsyncClient) -> None:

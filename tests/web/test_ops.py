@@ -163,15 +163,23 @@ async def test_history_is_replayed_and_filled(
     await subscribed(database, ears.subscriber)
     due = DueDeliveries(database, ears.subscriber)
 
+    looked = await client.post("/fill", json={"subscriber": "ears", "dry_run": True})
+    assert (looked.status_code, looked.json()["total"]) == (200, 1)
+    assert await delivery_rows(database) == []
     filled = await client.post("/fill", json={"subscriber": "ears"})
     assert {row.reason for row in await delivery_rows(database)} == {"fill"}
     await due.run_page()
     body = {"subscriber": "ears", "from_time": "2020-01-01T00:00:00Z"}
+    looked = await client.post("/replay", json={**body, "dry_run": True})
     replayed = await client.post("/replay", json=body)
 
     assert (filled.status_code, filled.json()["total"]) == (202, 1)
     assert (replayed.status_code, replayed.json()["total"]) == (202, 1)
     assert {row.reason for row in await delivery_rows(database)} == {"replay"}
+    assert (looked.status_code, looked.json()["total"]) == (200, 1)
+    fills = (await client.get("/actions?action=fill&subscriber=ears&who=open")).json()["items"]
+    assert [one["id"] for one in fills] == [filled.json()["id"]]
+    assert (await client.get("/actions?who=nobody")).json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -184,6 +192,7 @@ async def test_history_is_replayed_and_filled(
         (("GET", "/dead-letters?since=0001-01-01T00:00:00Z", None), 422, "validation_failed"),
         (("GET", "/dead-letters?colour=red", None), 422, "unknown_parameter"),
         (("GET", f"/actions/{NOBODY}", None), 404, "not_found"),
+        (("GET", "/actions?action=dance", None), 422, "validation_failed"),
         (("POST", f"/dead-letters/ears/{NOBODY}/redrive", None), 404, "not_found"),
         (("POST", f"/dead-letters/ears/{NOBODY}/discard", {"reason": "x"}), 404, "not_found"),
         (("POST", "/dead-letters/redrive", {"state": "due"}), 422, "validation_failed"),

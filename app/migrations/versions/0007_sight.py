@@ -3,13 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.bus.sql import UtcDateTime, code, now
+from app.bus.sql import UtcDateTime, clock, code, now
 
 revision = "0007"
 down_revision = "0006"
 
 
 def upgrade() -> None:
+    _recorded_at(clock())
     op.create_index("ix_outbox_correlation_id", "outbox", ["correlation_id"])
     op.create_index("ix_outbox_subject", "outbox", ["subject"])
     op.add_column("delivery", sa.Column("traceback", sa.Text()))
@@ -38,8 +39,15 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    _recorded_at(now())
     op.drop_table("pause")
     op.drop_table("failed_attempt")
     op.drop_column("delivery", "traceback")
     op.drop_index("ix_outbox_subject", "outbox")
     op.drop_index("ix_outbox_correlation_id", "outbox")
+
+
+def _recorded_at(default: now) -> None:
+    """Set the clock of the outbox; on SQLite there is one only."""
+    if op.get_context().dialect.name == "postgresql":
+        op.alter_column("outbox", "created_at", server_default=default)

@@ -1,7 +1,8 @@
 """Stock as it is: levels, availability, reservations, and the proof that they agree."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -22,7 +23,7 @@ from app.web.auth import require
 from app.web.conditional import etag, not_modified
 from app.web.fields import Name, Page, Sku
 from app.web.openapi import refuses
-from app.web.paging import PagingDep
+from app.web.paging import Paging, PagingDep
 from app.web.state import DatabaseDep
 from app.web.versioned import IF_NONE_MATCH, READ, Responses
 
@@ -47,32 +48,61 @@ router = APIRouter()
 @router.get(
     "/levels", dependencies=[Depends(require("inventory:read"))], summary="List stock levels"
 )
-async def list_levels(
+async def list_levels(  # noqa: PLR0913 - one parameter per filter
     paging: PagingDep,
     database: DatabaseDep,
     sku: Annotated[
         list[Sku] | None, Query(description="Only these; may be repeated.", max_length=MOST_SKUS)
+    ] = None,
+    sku_prefix: Annotated[
+        str | None, Name(64), Query(description="Only SKUs that begin with it.")
     ] = None,
     location: Annotated[LocationId | None, Query(description="Only there.")] = None,
     *,
     low: Annotated[
         bool, Query(description="Only SKUs that are low or out, over all locations.")
     ] = False,
+    sort: Annotated[
+        Literal["sku", "available"],
+        Query(description="`available`: those with the fewest free units first."),
+    ] = "sku",
 ) -> Page[LevelView]:
     """Return stock levels by SKU and location; a SKU that was never received has none."""
     filters = {"sku": sorted(sku or ()), "location": location, "low": low}
-    after = paging.after(filters, str, str)
+    scarce_first = sort == "available"
+    if scarce_first:
+        filters["sort"] = sort
+    if sku_prefix is not None:
+        filters["sku_prefix"] = sku_prefix
+    after = _after(paging, filters, scarce_first=scarce_first)
     async with database.read() as session:
         found = await read.list_levels(
             session,
             skus=sku or (),
+            sku_prefix=sku_prefix,
             location=location,
             low=low,
-            after=None if after is None else (str(after[0]), str(after[1])),
+            scarce_first=scarce_first,
+            after=after,
             limit=paging.limit + 1,
         )
     views = [LevelView.of(level) for level in found]
-    return paging.page(views, filters, lambda view: (view.sku, view.location))
+    return paging.page(
+        views,
+        filters,
+        lambda view: (*((view.available,) if scarce_first else ()), view.sku, view.location),
+    )
+
+
+def _after(
+    paging: Paging, filters: Mapping[str, object], *, scarce_first: bool
+) -> read.LevelKey | None:
+    """Return where the page before ended."""
+    if scarce_first:
+        key = paging.after(filters, int, str, str)
+        return None if key is None else (int(key[0]), str(key[1]), str(key[2]))
+    key = paging.after(filters, str, str)
+    return None if key is None else (str(key[0]), str(key[1]))
 
 
 @router.get(

@@ -124,6 +124,19 @@ class Corrected:
     lines: Sequence[CorrectedLine]
 
 
+@dataclass(frozen=True, slots=True)
+class ShelfLevel:
+    """The counters of a SKU at a location, and how the SKU is kept over all locations."""
+
+    sku: str
+    location: str
+    on_hand: int
+    reserved: int
+    committed: int
+    safety_stock: int
+    low_stock_at: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
     """What can be promised of a SKU, over all locations that are active.

@@ -6,12 +6,17 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.modules.inventory.models.drafts import Availability, Counters, Drift, HeldStock
+from app.modules.inventory.models.drafts import (
+    Availability,
+    Counters,
+    Drift,
+    HeldStock,
+    ShelfLevel,
+)
 from app.modules.inventory.models.tables import (
     DEFAULT_LOCATION,
     MovementKind,
     ReservationState,
-    StockLevel,
     StockMovement,
 )
 from app.modules.inventory.schemas.examples import MOMENT, example
@@ -27,7 +32,15 @@ class LevelView(BaseModel):
     `/v1/inventory/availability` says.
     """
 
-    model_config = example(**_MUG, on_hand=40, reserved=2, available=38, committed=2)
+    model_config = example(
+        **_MUG,
+        on_hand=40,
+        reserved=2,
+        available=38,
+        committed=2,
+        safety_stock=5,
+        low_stock_at=10,
+    )
 
     sku: str
     location: str
@@ -37,9 +50,15 @@ class LevelView(BaseModel):
     committed: Annotated[
         int, Field(description="The part of `reserved` that is for confirmed orders.")
     ]
+    safety_stock: Annotated[
+        int, Field(description="Units of the SKU that are never promised, over all locations.")
+    ]
+    low_stock_at: Annotated[
+        int, Field(description="What counts as low of the SKU, over all locations.")
+    ]
 
     @classmethod
-    def of(cls, level: StockLevel) -> Self:
+    def of(cls, level: ShelfLevel) -> Self:
         """Show a level."""
         return cls(
             sku=level.sku,
@@ -48,6 +67,8 @@ class LevelView(BaseModel):
             reserved=level.reserved,
             available=level.on_hand - level.reserved,
             committed=level.committed,
+            safety_stock=level.safety_stock,
+            low_stock_at=level.low_stock_at,
         )
 
 

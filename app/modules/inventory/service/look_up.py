@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.modules.inventory.errors import (
     AdjustmentNotFoundError,
@@ -108,7 +109,20 @@ async def list_reservations(
     """
     page = select(Reservation).order_by(Reservation.order_id.desc()).limit(limit)
     if sku is not None:
-        holding = select(ReservationLine.order_id).where(ReservationLine.sku == sku)
+        # Along the index of lines, which ends after a page: a SKU can be in every order there is.
+        holding = (
+            select(ReservationLine.order_id)
+            .where(ReservationLine.sku == sku)
+            .distinct()
+            .order_by(ReservationLine.order_id.desc())
+            .limit(limit)
+        )
+        if before is not None:
+            holding = holding.where(ReservationLine.order_id < before)
+        if states:
+            own = aliased(Reservation)
+            holding = holding.join(own, own.order_id == ReservationLine.order_id)
+            holding = holding.where(own.state.in_(states))
         page = page.where(Reservation.order_id.in_(holding))
     if states:
         page = page.where(Reservation.state.in_(states))

@@ -3,45 +3,79 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, String, and_, case, func, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.sql import rows
-from app.modules.inventory.models.drafts import Availability
+from app.modules.inventory.models.drafts import Availability, ShelfLevel
 from app.modules.inventory.models.tables import (
     MovementKind,
-    StockLevel,
     StockMovement,
     locations,
     stock_items,
     stock_levels,
 )
 
+LevelKey = tuple[str, str] | tuple[int, str, str]
+"""Where a page of levels ends: SKU and location, behind the free units if those come first."""
+
 
 async def list_levels(  # noqa: PLR0913 - a filter each
     session: AsyncSession,
     *,
     skus: Sequence[str] = (),
+    sku_prefix: str | None = None,
     location: str | None = None,
     low: bool = False,
-    after: tuple[str, str] | None,
+    scarce_first: bool = False,
+    after: LevelKey | None,
     limit: int,
-) -> Sequence[StockLevel]:
+) -> list[ShelfLevel]:
     """Return up to limit levels by (sku, location), those after the given one.
 
     No skus means all, no location everywhere; a SKU that was never received has no level. low
-    leaves those of SKUs that are low or out, over all locations.
+    leaves those of SKUs that are low or out, over all locations. scarce_first puts before SKU and
+    location how many units are free there; it goes through every level, because an index on that
+    would have to change with every order.
     """
-    page = select(StockLevel).order_by(StockLevel.sku, StockLevel.location).limit(limit)
+    key: tuple[ColumnElement[Any], ...] = (stock_levels.c.sku, stock_levels.c.location)
+    if scarce_first:
+        key = (stock_levels.c.on_hand - stock_levels.c.reserved, *key)
+    page = _LEVELS.order_by(*key).limit(limit)
     if skus:
-        page = page.where(StockLevel.sku.in_(skus))
+        page = page.where(stock_levels.c.sku.in_(skus))
+    if sku_prefix:
+        # As a stretch of the key, which both databases keep by bytes; the end is past every letter.
+        page = page.where(stock_levels.c.sku.between(sku_prefix, sku_prefix + "\U0010ffff"))
     if location is not None:
-        page = page.where(StockLevel.location == location)
+        page = page.where(stock_levels.c.location == location)
     if low:
-        page = page.where(StockLevel.sku.in_(_low()))
+        page = page.where(stock_levels.c.sku.in_(_low()))
     if after is not None:
-        page = page.where(tuple_(StockLevel.sku, StockLevel.location) > after)
-    return (await session.scalars(page)).all()
+        last = (literal(part, column.type) for part, column in zip(after, key, strict=True))
+        page = page.where(tuple_(*key) > tuple_(*last))
+    return [ShelfLevel(*row) for row in await session.execute(page)]
+
+
+_LEVELS = select(
+    stock_levels.c.sku,
+    stock_levels.c.location,
+    stock_levels.c.on_hand,
+    stock_levels.c.reserved,
+    stock_levels.c.committed,
+    func.coalesce(stock_items.c.safety_stock, 0),
+    func.coalesce(stock_items.c.low_stock_at, 0),
+).outerjoin(stock_items, stock_items.c.sku == stock_levels.c.sku)
 
 
 def _low() -> Select[Any]:

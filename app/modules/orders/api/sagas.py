@@ -18,7 +18,7 @@ router = APIRouter(prefix="/ops", tags=["ops"])
 _LONGEST_S = 315_360_000
 
 
-@router.get("/sagas", dependencies=[Depends(require("ops"))], summary="List stuck orders")
+@router.get("/sagas", dependencies=[Depends(require("ops:read"))], summary="List stuck orders")
 async def list_stuck_orders(
     paging: PagingDep,
     database: DatabaseDep,

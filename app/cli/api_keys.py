@@ -1,4 +1,4 @@
-"""`keys`: make, list, rotate and revoke API keys, over REST."""
+"""`api-keys`: make, list, rotate and revoke API keys, over REST."""
 
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -6,18 +6,20 @@ from uuid import uuid4
 
 import typer
 
-from app.cli.ask import HERE, ApiKey, Url, ask, given
-from app.cli.dead_letters import table
+from app.cli.ask import HERE, ApiKey, Limit, Url, ask, given
+from app.cli.say import AsJson, Exit, as_json, complain, document, page, sentence
 
 _KEYS = "/v1/api-keys"
 _DAY_S = 86_400
 
 KeyId = Annotated[str, typer.Argument(help="The key's id, as `list` shows it.")]
 
-keys = typer.Typer(help="Make, list, rotate and revoke API keys. Needs a key with the scope keys.")
+api_keys = typer.Typer(
+    help="Make, list, rotate and revoke API keys. Needs a key with the scope keys."
+)
 
 
-@keys.command()
+@api_keys.command()
 def create(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     name: Annotated[str, typer.Option(help="Who holds it, or what for.")],
     scope: Annotated[
@@ -30,10 +32,13 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     rate_limit: Annotated[int | None, typer.Option(min=1, help="Requests per minute.")] = None,
     url: Url = HERE,
     api_key: ApiKey = None,
+    as_json_: AsJson = False,  # noqa: ARG001 - remembered where it is read
 ) -> None:
     """Make a key and print its secret, which is never shown again.
 
     The first key is made with APP_API_KEY, or by anybody on this machine while the server is open.
+
+    Example: `api-keys create --name "web shop" --scope orders:read --scope orders:write`
     """
     body = given(
         name=name,
@@ -45,24 +50,22 @@ def create(  # noqa: PLR0913, PLR0917 - each is an option of the command line
     _show(ask(url, api_key, "POST", _KEYS, json=body, key=uuid4().hex))
 
 
-@keys.command("list")
+@api_keys.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, max=200, help="Most keys to show.")] = 50,
-    url: Url = HERE,
-    api_key: ApiKey = None,
+    limit: Limit = 50, url: Url = HERE, api_key: ApiKey = None, as_json_: AsJson = False
 ) -> None:
-    """List keys, the newest first, those that ended included."""
-    page = ask(url, api_key, "GET", _KEYS, params={"limit": limit})
-    if not page["items"]:
-        typer.echo("There are no keys.")
-        return
-    items = [one | {"scopes": " ".join(one["scopes"])} for one in page["items"]]
-    table(["id", "name", "state", "scopes", "customer_id", "last_used_at", "expires_at"], items)
-    if page["next_cursor"]:
-        typer.echo("There are more: raise --limit.")
+    """List keys, the newest first, those that ended included.
+
+    Example: `api-keys list --limit 10`
+    """
+    body = ask(url, api_key, "GET", _KEYS, params={"limit": limit})
+    if not as_json_:
+        body["items"] = [one | {"scopes": " ".join(one["scopes"])} for one in body["items"]]
+    columns = ["id", "name", "state", "scopes", "customer_id", "last_used_at", "expires_at"]
+    page(body, columns, "There are no keys.")
 
 
-@keys.command()
+@api_keys.command()
 def rotate(
     key_id: KeyId,
     overlap_seconds: Annotated[
@@ -70,30 +73,47 @@ def rotate(
     ] = 0,
     url: Url = HERE,
     api_key: ApiKey = None,
+    as_json_: AsJson = False,
 ) -> None:
-    """Give a key a new secret and print it; it is never shown again."""
+    """Give a key a new secret and print it; it is never shown again.
+
+    Example: `api-keys rotate key_… --overlap-seconds 3600`
+    """
     body = {"overlap_s": overlap_seconds}
     path = f"{_KEYS}/{quote(key_id, safe='')}/rotate"
     answer = ask(url, api_key, "POST", path, json=body, key=uuid4().hex)
     _show(answer)
-    until = answer["previous_secret_until"]
-    ended = f"works until {until}" if until else "has ended"
-    typer.echo(f"The secret before {ended}.", err=True)
+    if not as_json_:
+        until = answer["previous_secret_until"]
+        ended = f"works until {until}" if until else "has ended"
+        typer.echo(f"The secret before {ended}.", err=True)
 
 
-@keys.command()
-def revoke(key_id: KeyId, url: Url = HERE, api_key: ApiKey = None) -> None:
-    """End a key for good."""
-    ask(url, api_key, "DELETE", f"{_KEYS}/{quote(key_id, safe='')}")
-    typer.echo(f"{key_id} is revoked.")
+@api_keys.command()
+def revoke(
+    key_id: KeyId,
+    url: Url = HERE,
+    api_key: ApiKey = None,
+    as_json_: AsJson = False,  # noqa: ARG001 - remembered where it is read
+) -> None:
+    """End a key for good.
+
+    Example: `api-keys revoke key_…`
+    """
+    ended = ask(url, api_key, "DELETE", f"{_KEYS}/{quote(key_id, safe='')}")
+    sentence(f"{key_id} is revoked.", ended)
 
 
 def _show(answer: dict[str, Any]) -> None:
     """Print the secret alone on standard output, so that a script can take it from there."""
     if answer["secret"] is None:
         # The first answer was lost on the way, and `ask` sent the request again.
-        typer.echo(f"{answer['id']} is made, but its secret was lost: rotate it.", err=True)
-        raise typer.Exit(1)
+        lost = f"{answer['id']} is made, but its secret was lost: rotate it."
+        complain(lost, code="secret_lost", problem={"id": answer["id"]})
+        raise typer.Exit(Exit.FAILED)
+    if as_json():
+        document(answer)
+        return
     typer.echo(
         f"{answer['id']} ({answer['name']}): keep the secret, it is not shown again.", err=True
     )

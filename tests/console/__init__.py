@@ -1,0 +1,1 @@
+"""Tests of the console: its pages through the whole application, without a browser."""
