@@ -49,6 +49,7 @@ Usage: python3 dev.py WORD [ARGUMENTS]
   bench    measure Orderly beside its peers on this machine (Linux); --quick takes three minutes
   format   format the code and fix what can be fixed
   lock     make requirements*.lock again; --upgrade takes newer versions
+  new-module NAME   copy examples/add_a_module into the house under a name of its own
 
 Any other word goes to the program, as in python3 dev.py verify; docs/command-line.md has them all.
 The first call sets up .venv.
@@ -210,6 +211,12 @@ def bench(arguments: list[str]) -> int:
     return become("-m", "bench", *arguments)
 
 
+def new_module(arguments: list[str]) -> int:
+    """Copy the example module under another name."""
+    install(DEV_LOCK)
+    return python("examples/add_a_module/copy_module.py", *arguments)
+
+
 def check(arguments: list[str]) -> int:
     """Lint, then test; no tests while the linters complain."""
     return lint() or test(arguments)
@@ -286,6 +293,7 @@ def main(arguments: list[str]) -> int:
         "check": lambda: check(rest),
         "bench": lambda: bench(rest),
         "format": format_code,
+        "new-module": lambda: new_module(rest),
         "lock": lambda: lock(rest),
     }
     return words.get(word, lambda: program(word, rest))()

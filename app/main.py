@@ -13,11 +13,10 @@ from app.console import site
 from app.db import Database
 from app.errors import StartupError
 from app.loops import Chores
-from app.modules.inventory.api.router import router as inventory_router
-from app.modules.inventory.handlers import subscriber as inventory_subscriber
-from app.modules.orders.api.router import router as orders_router
-from app.modules.orders.handlers import subscriber as orders_subscriber
-from app.modules.orders.handlers import timers as orders_timers
+from app.modules.inventory import handlers as inventory_handlers
+from app.modules.inventory.api import router as inventory_api
+from app.modules.orders import handlers as orders_handlers
+from app.modules.orders.api import router as orders_api
 from app.runtime import open_runtime
 from app.settings import VERSION, Settings, load_settings
 from app.telemetry import configure_logging
@@ -43,7 +42,13 @@ from app.web import (
 )
 from app.web.edge import edge
 
-ROUTERS = (orders_router, inventory_router)
+# What each module serves, and what it listens with: one more is one line here, and its import.
+MODULES = (
+    (orders_api.router, orders_handlers.subscriber),
+    (inventory_api.router, inventory_handlers.subscriber),
+)
+ROUTERS = tuple(router for router, _ in MODULES)
+SUBSCRIBERS = tuple(subscriber for _, subscriber in MODULES)
 OPERATORS = (
     ops.router,
     ops_actions.router,
@@ -52,7 +57,6 @@ OPERATORS = (
     ops_streams.router,
     ops_subscribers.router,
 )
-SUBSCRIBERS = (orders_subscriber, inventory_subscriber)
 
 
 async def is_open(settings: Settings, database: Database) -> bool:
@@ -67,7 +71,7 @@ def chores(settings: Settings) -> Chores:
     """Return what the modules ask of the loops."""
     return Chores(
         subscribers=SUBSCRIBERS,
-        timers=orders_timers(decision_deadline_s=settings.decision_deadline_s),
+        timers=orders_handlers.timers(decision_deadline_s=settings.decision_deadline_s),
         forget=[partial(claims.forget, hours=settings.idempotency_hours), sessions.forget],
     )
 

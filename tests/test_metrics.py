@@ -8,7 +8,7 @@ from typing import Any
 
 import promql_parser
 import pytest
-import yaml  # type: ignore[import-untyped]  # schemathesis brings it, without types
+import yaml  # type: ignore[import-untyped]  # stubs are a package of their own
 
 from app import metrics as ours
 from app.bus import metrics as bus

@@ -8,8 +8,7 @@ that remembers none.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence, Set as AbstractSet
 from enum import Enum, auto
 from typing import NamedTuple
 from uuid import UUID

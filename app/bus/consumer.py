@@ -1,8 +1,7 @@
 """The consumer: reads a subscriber's streams and hands its events to the handlers."""
 
 import time
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Sequence, Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,8 +9,7 @@ import anyio
 import structlog
 from pydantic import ValidationError
 
-from app.bus import delivery as owed
-from app.bus import inbox, scripts
+from app.bus import delivery as owed, inbox, scripts
 from app.bus.backlog import Backlog
 from app.bus.errors import StreamError, is_transient
 from app.bus.event import Envelope

@@ -1,7 +1,6 @@
 """What can go wrong on the bus, sorted by what a loop asks: would waiting help."""
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeoutError
 
 # SQLSTATE classes and codes where the same work can succeed later without any change to it:
 # connection trouble, lack of resources, operator intervention, serialization, deadlock, lock wait,

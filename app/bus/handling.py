@@ -6,8 +6,7 @@ effects are committed with its inbox row, or its delivery row says what is to ha
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from itertools import groupby
 from operator import attrgetter
 from random import Random

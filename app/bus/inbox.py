@@ -7,8 +7,7 @@ from uuid import UUID
 from sqlalchemy import Executable, FromClause, Uuid, bindparam, delete, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus import outbox as outbox_rows
-from app.bus import settled
+from app.bus import outbox as outbox_rows, settled
 from app.bus.prepared import prepared
 from app.bus.replay import fill_new
 from app.bus.sql import code, rows, upsert

@@ -1,16 +1,13 @@
 """Where deliveries come from decides who may run them and what success removes."""
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Set as AbstractSet
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus import delivery as owed
-from app.bus import inbox, lease
-from app.bus import verdict as verdicts
+from app.bus import delivery as owed, inbox, lease, verdict as verdicts
 from app.bus.delivery import Reason
 from app.bus.event import Event
 from app.bus.subscriber import Handler

@@ -15,8 +15,7 @@ from app.bus.pause import paused
 from app.bus.replay import registered_types
 from app.bus.sql import Transactions
 from app.bus.stream import Stream
-from app.bus.tables import delivery, failed_attempt, operator_action, subscription
-from app.bus.tables import settled as marks
+from app.bus.tables import delivery, failed_attempt, operator_action, settled as marks, subscription
 
 ALIVE_S = 60.0
 """A consumer that asked for something within so many seconds counts as alive."""

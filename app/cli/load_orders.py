@@ -9,8 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.ask import HERE, ApiKey, Url, configured_key
 from app.cli.load_follow import SWEEP_S, Decider, Plan
-from app.cli.load_report import report as report_of
-from app.cli.load_report import show, write
+from app.cli.load_report import report as report_of, show, write
 from app.cli.load_steps import MAX_QUANTITY, Load
 from app.cli.load_tally import PENDING, RESERVED, Tally
 from app.cli.rest import Rest, ServerError

@@ -9,8 +9,7 @@ from typing import Annotated
 import anyio
 import typer
 
-from app import db, schema
-from app import verify as checks
+from app import db, schema, verify as checks
 from app.bus.embedded import running_engine_url
 from app.bus.errors import StreamUnavailableError
 from app.bus.stream import Stream

@@ -15,8 +15,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import group_commit
-from app import metrics as ours
+from app import group_commit, metrics as ours
 from app.bus import metrics as bus
 from app.bus.errors import StreamError
 from app.bus.flow import Flow, look

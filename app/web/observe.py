@@ -1,7 +1,6 @@
 """What a request leaves for those who watch: a count, how long it took, and a span where asked."""
 
-from opentelemetry import context as contexts
-from opentelemetry import trace
+from opentelemetry import context as contexts, trace
 from opentelemetry.trace import SpanKind
 from starlette.types import Scope
 

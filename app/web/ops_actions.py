@@ -5,8 +5,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from app.bus import action as actions
-from app.bus import dead_letters
+from app.bus import action as actions, dead_letters
 from app.bus.action import ActionFilter, ActionKind
 from app.web.fields import Name, Page
 from app.web.openapi import refuses

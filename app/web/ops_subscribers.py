@@ -21,8 +21,7 @@ from app.web.ops_refusals import NotFoundError, NotPausedHereError, refusals
 from app.web.ops_router import ops_router
 from app.web.ops_schemas import ActionView, SubscriberName
 from app.web.problem import UnavailableError
-from app.web.state import RuntimeDep
-from app.web.state import runtime as runtime_of
+from app.web.state import RuntimeDep, runtime as runtime_of
 
 looking = ops_router("ops:read")
 acting = ops_router("ops")

@@ -17,9 +17,7 @@ from app.bus.retry import RetryPolicy
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Loop, Supervisor
-from app.bus.tables import delivery as delivery_table
-from app.bus.tables import inbox as inbox_table
-from app.bus.tables import outbox as outbox_table
+from app.bus.tables import delivery as delivery_table, inbox as inbox_table, outbox as outbox_table
 from app.bus.wakeup import WakeUp
 from app.db import Database
 

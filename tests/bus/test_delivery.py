@@ -9,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from app.bus import delivery as owed
-from app.bus import inbox, outbox
+from app.bus import delivery as owed, inbox, outbox
 from app.bus.delivery import PARKED_S, Reason
 from app.bus.errors import PermanentError
 from app.bus.event import Context, Envelope, Event

@@ -18,8 +18,7 @@ from app.bus.relay import Relay, RelayPolicy
 from app.bus.retention import Retention, RetentionPolicy
 from app.bus.sql import later
 from app.bus.stream import Stream
-from app.bus.tables import log_head
-from app.bus.tables import outbox as outbox_table
+from app.bus.tables import log_head, outbox as outbox_table
 from app.bus.wakeup import WakeUp
 from app.db import Database
 from tests.bus.plans import explained, rows_touched, searched

@@ -3,8 +3,7 @@
 import anyio
 import pytest
 
-from app.bus import delivery as owed
-from app.bus import lease
+from app.bus import delivery as owed, lease
 from app.bus.delivery import State
 from app.bus.source import FromDatabase, FromStream
 from app.bus.verdict import Verdict

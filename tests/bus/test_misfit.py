@@ -12,8 +12,7 @@ from structlog.typing import EventDict
 from app.bus.event import Envelope, Event
 from app.bus.retry import RetryPolicy
 from app.bus.subscriber import Subscriber
-from app.bus.tables import delivery
-from app.bus.tables import outbox as outbox_table
+from app.bus.tables import delivery, outbox as outbox_table
 from app.bus.verdict import DeadLettered
 from app.db import Database
 from tests.bus.owing import (

@@ -19,8 +19,7 @@ from app.bus.replay import NoSubscriberError, Span, count_replay, fill, replay
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
 from app.bus.supervise import Loop
-from app.bus.tables import inbox as inbox_table
-from app.bus.tables import outbox as outbox_table
+from app.bus.tables import inbox as inbox_table, outbox as outbox_table
 from app.db import Database
 from tests.bus.sample import (
     Effects,

@@ -12,11 +12,13 @@ from app.bus import inbox, outbox, settled
 from app.bus.retention import Retention, RetentionPolicy
 from app.bus.sql import later
 from app.bus.stream import Stream
-from app.bus.tables import delivery as delivery_table
-from app.bus.tables import failed_attempt as attempt_table
-from app.bus.tables import inbox as inbox_table
-from app.bus.tables import outbox as outbox_table
-from app.bus.tables import pruned as pruned_table
+from app.bus.tables import (
+    delivery as delivery_table,
+    failed_attempt as attempt_table,
+    inbox as inbox_table,
+    outbox as outbox_table,
+    pruned as pruned_table,
+)
 from app.db import Database
 from tests.bus.plans import explained, rows_touched, searched
 from tests.bus.sample import Effects, Rang, listening, relay_all, ring, subscribed

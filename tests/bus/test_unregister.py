@@ -13,11 +13,13 @@ from app.bus.retention import Retention, RetentionPolicy
 from app.bus.sql import later
 from app.bus.stream import Stream
 from app.bus.subscriber import Subscriber
-from app.bus.tables import delivery as delivery_table
-from app.bus.tables import failed_attempt
-from app.bus.tables import inbox as inbox_table
-from app.bus.tables import outbox as outbox_table
-from app.bus.tables import pruned as pruned_table
+from app.bus.tables import (
+    delivery as delivery_table,
+    failed_attempt,
+    inbox as inbox_table,
+    outbox as outbox_table,
+    pruned as pruned_table,
+)
 from app.bus.trim import Room, Trim, TrimPolicy
 from app.bus.unregister import DeadLettersLeftError, SubscriberAliveError, unregister
 from app.db import Database

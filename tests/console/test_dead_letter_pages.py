@@ -10,8 +10,7 @@ from fastapi import FastAPI
 
 from app.bus.due import DueDeliveries
 from app.bus.tables import delivery, failed_attempt
-from app.console import actions as action_page
-from app.console import dead_letters as letters_page
+from app.console import actions as action_page, dead_letters as letters_page
 from app.console.live import DONE
 from app.db import Database
 from tests.bus.given_up import LOUD, Ears, dead

@@ -8,8 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.bus.stream import Stream
-from app.console import order as order_page
-from app.console import orders as orders_page
+from app.console import order as order_page, orders as orders_page
 from app.db import Database
 from app.main import SUBSCRIBERS
 from app.modules.inventory.events import Shortage, StockRejected

@@ -9,10 +9,8 @@ from collections.abc import Mapping, Sequence
 from app.bus import inbox, outbox
 from app.bus.event import Envelope, Event
 from app.db import Database
-from app.modules.inventory.handlers import move_stock
-from app.modules.inventory.handlers import subscriber as inventory
-from app.modules.orders.handlers import apply_answers
-from app.modules.orders.handlers import subscriber as orders
+from app.modules.inventory.handlers import move_stock, subscriber as inventory
+from app.modules.orders.handlers import apply_answers, subscriber as orders
 from tests.bus.sample import subscribed
 from tests.inventory.sample import SAID
 from tests.orders.sample import KINDS

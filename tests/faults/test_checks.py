@@ -14,8 +14,15 @@ from app.modules.orders.service.cancel import cancel
 from tests.faults.checks import ORDERS_AT_REST, broken, commands_witnessed
 from tests.faults.load import Answer, Witness
 from tests.inventory.sample import stock
-from tests.orders.sample import CLERK, catalogue, fulfilling, history, placed, standing_at
-from tests.orders.sample import draft as draft_of
+from tests.orders.sample import (
+    CLERK,
+    catalogue,
+    draft as draft_of,
+    fulfilling,
+    history,
+    placed,
+    standing_at,
+)
 
 on_sqlite = pytest.mark.parametrize("closed_database", ["sqlite"], indirect=True)
 

@@ -6,8 +6,7 @@ from itertools import count as numbers
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from app.db import Database
 from app.modules.inventory.errors import WouldBreakReservationsError

@@ -3,8 +3,7 @@
 import pytest
 
 from app.db import Database
-from app.modules.inventory.events import Shortage as Short
-from app.modules.inventory.events import StockRejected
+from app.modules.inventory.events import Shortage as Short, StockRejected
 from app.modules.orders.errors import (
     OrderNotFoundError,
     OrderStateConflictError,

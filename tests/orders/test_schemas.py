@@ -4,8 +4,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from iso4217 import Currency
 from pydantic import ValidationError
 

@@ -10,10 +10,8 @@ from app.bus.event import Envelope, Event
 from app.bus.tables import outbox
 from app.db import Database
 from app.errors import AppError
-from app.modules.inventory.handlers import move_stock
-from app.modules.inventory.handlers import subscriber as inventory
-from app.modules.orders.handlers import apply_answers
-from app.modules.orders.handlers import subscriber as orders
+from app.modules.inventory.handlers import move_stock, subscriber as inventory
+from app.modules.orders.handlers import apply_answers, subscriber as orders
 from app.modules.orders.models.life import FulfillmentStatus, OrderStatus
 from app.modules.orders.service.cancel import cancel
 from app.modules.orders.service.hold import confirm, expire_due

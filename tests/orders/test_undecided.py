@@ -8,15 +8,16 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus import delivery as owed
-from app.bus import inbox, outbox
+from app.bus import delivery as owed, inbox, outbox
 from app.bus.event import Event
 from app.bus.sql import later
 from app.bus.subscriber import Subscriber
-from app.bus.tables import delivery as delivery_rows
-from app.bus.tables import inbox as inbox_rows
-from app.bus.tables import outbox as outbox_rows
-from app.bus.tables import subscription
+from app.bus.tables import (
+    delivery as delivery_rows,
+    inbox as inbox_rows,
+    outbox as outbox_rows,
+    subscription,
+)
 from app.db import Database
 from app.modules.inventory.events import StockReserved
 from app.modules.orders.events import OrderCancelled, OrderCreated

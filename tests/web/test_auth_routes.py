@@ -21,8 +21,15 @@ from app.web.auth import Require, requirements
 from app.web.keys import KeyDraft
 from app.web.principal import FOR_CUSTOMERS, SCOPES
 from tests.bus.given_up import dump
-from tests.orders.sample import CLERK, catalogue, fulfilling, standing_at, unfulfilling, voided
-from tests.orders.sample import answer as answer_with
+from tests.orders.sample import (
+    CLERK,
+    answer as answer_with,
+    catalogue,
+    fulfilling,
+    standing_at,
+    unfulfilling,
+    voided,
+)
 from tests.web.sample import Process, problem_of, settings, whole
 
 OURS = "a-key-of-enough-letters"

@@ -7,8 +7,7 @@ from itertools import chain
 
 import pytest
 from fastapi import Request
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from app.web.tabular import Cell, _lines, escaped, wanted
 

@@ -19,8 +19,7 @@ from app.modules.orders.errors import (
 from app.modules.orders.models.order import PlacedFulfillment, PlacedOrder
 from app.modules.orders.schemas.fulfillments import FulfillmentView, NewFulfillment
 from app.modules.orders.schemas.life import FulfillmentCancellation
-from app.modules.orders.service import fulfill as service
-from app.modules.orders.service import read
+from app.modules.orders.service import fulfill as service, read
 from app.modules.orders.service.fulfill import FulfillmentDraft
 from app.web.auth import customer_of, require
 from app.web.conditional import etag, not_modified
