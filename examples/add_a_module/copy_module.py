@@ -91,8 +91,8 @@ def tidy(paths: list[Path]) -> None:
     """Format what was written: other names make other line lengths and another order."""
     ruff = [sys.executable, "-m", "ruff"]
     files = list(map(str, paths))
-    subprocess.run([*ruff, "check", "--quiet", "--fix", *files], cwd=ROOT, check=False)
-    subprocess.run([*ruff, "format", "--quiet", *files], cwd=ROOT, check=True)
+    for words in (("format",), ("check", "--fix"), ("format",)):
+        subprocess.run([*ruff, *words, "--quiet", *files], cwd=ROOT, check=True)
 
 
 def main(arguments: list[str]) -> int:
@@ -114,7 +114,8 @@ def main(arguments: list[str]) -> int:
     print(
         f"  app/main.py (two lines)\n\n"
         f"Next: python3 dev.py test tests/{name} -n 0\n"
-        f"then  python3 -m tests.contracts.openapi, .events  to accept its routes and events."
+        f"then  .venv/bin/python -m tests.contracts.openapi, and the same with .events, to accept "
+        f"its routes and events into the contracts.  python3 dev.py check  runs everything."
     )
     return 0
 
