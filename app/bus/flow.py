@@ -11,7 +11,7 @@ from app.bus.monitor import Monitor, Rates, Sample
 from app.bus.pause import Pause, paused
 from app.bus.reading import COUNTED, Reading, read
 from app.bus.sql import Transactions, dialect_of
-from app.bus.standing import Standing, standings
+from app.bus.standing import Standing, behind, standings
 from app.bus.stream import Stream
 from app.bus.supervise import LoopHealth
 
@@ -61,8 +61,10 @@ class SubscriberFlow:
     """A subscriber and what waits for it.
 
     lag is how many entries of its streams its groups have not read, as the engine counts them:
-    entries of types it does not handle among them, and None where the engine has lost count or
-    does not answer. What waits in the outbox is not in it yet, and what is due is not any more.
+    entries of types it does not handle among them. Where the engine has lost count or does not
+    answer, it is how many published events have not been settled, by our own positions: counted to
+    COUNTED at most, and those under way among them. What waits in the outbox is not in it yet, and
+    what is due is not any more.
     pending is what was read and not acknowledged, oldest_age_s how long ago the oldest entry was
     appended that is either. critical_time_s is from commit to handling: the mean of those of the
     last hundred settled places of the log that it handled in the last five minutes; handling is
@@ -72,7 +74,7 @@ class SubscriberFlow:
     name: str
     streams: Sequence[str]
     types: Sequence[str]
-    lag: int | None
+    lag: int
     pending: int | None
     oldest_age_s: float | None
     critical_time_s: float | None
@@ -121,10 +123,14 @@ async def look(
         facts = _facts(session)
         found = await standings(session)
         pauses = await paused(session)
+        lags = {name: lag for name in found if (lag := now.lag_of(name)) is not None}
+        lags |= await behind(session, found.keys() - lags.keys())
     engine = None if now.streams is None else await ask_engine(stream)
     per_s = monitor.rates(now) if monitor else Rates()
     subscribers = [
-        _subscriber(now, per_s, name, standing, pauses.get(name), _held_back(name, loops))
+        _subscriber(
+            now, per_s, name, standing, lags[name], pauses.get(name), _held_back(name, loops)
+        )
         for name, standing in sorted(found.items())
     ]
     return Flow(
@@ -165,11 +171,12 @@ def _facts(session: AsyncSession) -> DatabaseFacts:
     return DatabaseFacts(kind=dialect.name, version=version)
 
 
-def _subscriber(  # noqa: PLR0913, PLR0917 - what is known of one, from four sides
+def _subscriber(  # noqa: PLR0913, PLR0917 - what is known of one, from five sides
     now: Reading,
     per_s: Rates,
     name: str,
     standing: Standing,
+    lag: int,
     pause: Pause | None,
     held_back: str | None,
 ) -> SubscriberFlow:
@@ -180,7 +187,7 @@ def _subscriber(  # noqa: PLR0913, PLR0917 - what is known of one, from four sid
         name=name,
         streams=sorted(now.registry.get(name, ())),
         types=standing.types,
-        lag=now.lag_of(name),
+        lag=lag,
         pending=None if now.streams is None else sum(group.pending for group in groups),
         oldest_age_s=max(ages, default=None),
         critical_time_s=standing.critical_time_s,

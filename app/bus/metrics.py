@@ -142,7 +142,7 @@ OUTBOX_OLDEST = Level(
 )
 LAG = Level(
     "orderly_subscriber_lag_entries",
-    "Entries of its streams that nobody has read yet for a subscriber.",
+    "Entries not read yet for a subscriber, by our own positions where the engine lost count.",
     "subscriber",
 )
 PENDING = Level(

@@ -1,12 +1,12 @@
 """Where each subscriber stands by the database: what is due, what is dead, how long it takes."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
-from sqlalchemy import Select, literal, select, union_all
+from sqlalchemy import Select, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.delivery import State
@@ -60,6 +60,39 @@ async def standings(session: AsyncSession) -> dict[str, Standing]:
         )
         for name, known in types.items()
     }
+
+
+async def behind(session: AsyncSession, subscribers: Collection[str]) -> dict[str, int]:
+    """Return how many published events each subscriber is owed and has not settled.
+
+    By our own positions, for where the engine cannot tell: from the mark on, up to which all is
+    settled, over COUNTED places of the log at most.
+    """
+    marks = {row.subscriber: row.mark for row in await session.execute(_MARKS)}
+    counted = {}
+    for name in subscribers:
+        counted[name] = await session.scalar(_behind(name, marks.get(name, 0))) or 0
+    return counted
+
+
+def _behind(subscriber: str, mark: int) -> Select[Any]:
+    settled_by = (
+        select(literal(1)).where(
+            rows.c.subscriber == subscriber, rows.c.event_id == outbox.c.event_id
+        )
+        for rows in (inbox, delivery)
+    )
+    return (
+        select(func.count())
+        .select_from(outbox.join(subscription, subscription.c.event_type == outbox.c.type))
+        .where(
+            subscription.c.subscriber == subscriber,
+            outbox.c.log_position > subscription.c.since_log_position,
+            outbox.c.log_position > mark,
+            outbox.c.log_position <= mark + COUNTED,
+            *(~each.exists() for each in settled_by),
+        )
+    )
 
 
 _TYPES = select(subscription.c.subscriber, subscription.c.event_type).order_by(

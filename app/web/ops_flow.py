@@ -76,7 +76,9 @@ class SubscriberView(View):
     name: str
     streams: list[str]
     types: list[str]
-    lag: int | None = Field(description="Entries not read; null where the engine cannot tell.")
+    lag: int = Field(
+        description="Entries not read; where the engine cannot tell, published events not settled."
+    )
     pending: int | None = Field(description="Entries read and not acknowledged.")
     oldest_age_s: float | None = Field(description="Of the oldest entry that is either.")
     critical_time_s: float | None = Field(

@@ -109,14 +109,23 @@ async def test_what_was_given_up_paused_or_stands_is_told(
     assert flow.database.kind == ("sqlite" if database.single_writer else "postgresql")
 
 
-async def test_an_engine_that_is_away_is_a_warning(database: Database) -> None:
+async def test_an_engine_that_is_away_is_a_warning_and_our_positions_tell_the_lag(
+    database: Database, stream: Stream
+) -> None:
     await subscribed(database, listening(Effects()))
-    stream = Stream(NOWHERE)
+    await stream.ensure_groups(["bells"], "ears")
+    await ring(database, *(Rang(bell="a") for _ in range(3)))
+    await relay_all(database, stream)
+    away = Stream(NOWHERE)
 
-    flow, ears = await flow_of(database, stream)
+    flow, ears = await flow_of(database, away)
+    async with running(Consumer(database, stream, listening(Effects()), "c1", QUICK)):
+        await until_handled(database, "ears", 3)
+    _, handled = await flow_of(database, away)
 
     assert (flow.engine, flow.streams) == (None, [])
-    assert (ears.lag, ears.pending, ears.last_read_s) == (None, None, None)
+    assert (ears.pending, ears.last_read_s) == (None, None)
+    assert (ears.lag, handled.lag) == (3, 0)
     assert [one.partition(":")[0] for one in flow.warnings] == ["The stream engine does not answer"]
 
 
