@@ -53,20 +53,20 @@ def test_a_module_of_ones_own_passes_its_tests_and_the_house_rules(checkout: Pat
     main = checkout / "app" / "main.py"
     before = main.read_text().splitlines()
 
-    made = new_module(checkout, "loyalty")
+    made = new_module(checkout, "tombola")
 
     assert made.returncode == 0, made.stderr
     added = [line for line in main.read_text().splitlines() if line not in before]
-    assert [line.split()[0] for line in added] == ["from", "(loyalty_api.router,"]
+    assert [line.split()[0] for line in added] == ["from", "(tombola_api.router,"]
     for checker in (
-        ("-m", "ruff", "check", "app", "tests/loyalty"),
-        ("-m", "ruff", "format", "--check", "app", "tests/loyalty"),
+        ("-m", "ruff", "check", "app", "tests/tombola"),
+        ("-m", "ruff", "format", "--check", "app", "tests/tombola"),
         ("-c", "from importlinter.cli import lint_imports_command as main; main()"),
-        ("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests/loyalty"),
+        ("-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests/tombola"),
     ):
         checked = run(checkout, *checker)
         assert checked.returncode == 0, checked.stdout + checked.stderr
-    left = [path for path in checkout.glob("app/modules/loyalty/*.py") if "hip" in path.read_text()]
+    left = [path for path in checkout.glob("app/modules/tombola/*.py") if "hip" in path.read_text()]
     assert left == []
 
 

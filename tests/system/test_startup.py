@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from app import db
+from app.main import SUBSCRIBERS
 from tests.starter import clean_environment
 from tests.system.conftest import Deployment
 from tests.system.orderly import Orderly, Shop, run
@@ -133,11 +134,12 @@ def test_a_redis_that_is_not_there_stops_what_needs_it_and_only_that(
 
 
 def test_a_subscriber_nobody_has_is_named(servers: Deployment) -> None:
-    environment = {**servers.environment, "APP_ROLE": "worker", "APP_SUBSCRIBERS": "shipping"}
+    environment = {**servers.environment, "APP_ROLE": "worker", "APP_SUBSCRIBERS": "nobody"}
 
     sentence = refused(run(["serve"], servers.directory, environment))
 
-    assert "'shipping', and this build has inventory, orders" in sentence
+    known = ", ".join(sorted(each.name for each in SUBSCRIBERS))
+    assert f"'nobody', and this build has {known}" in sentence
 
 
 @pytest.mark.parametrize(
