@@ -68,11 +68,12 @@ async def behind(session: AsyncSession, subscribers: Collection[str]) -> dict[st
     By our own positions, for where the engine cannot tell: from the mark on, up to which all is
     settled, over COUNTED places of the log at most.
     """
+    if not subscribers:
+        return {}
     marks = {row.subscriber: row.mark for row in await session.execute(_MARKS)}
-    counted = {}
-    for name in subscribers:
-        counted[name] = await session.scalar(_behind(name, marks.get(name, 0))) or 0
-    return counted
+    names = sorted(subscribers)
+    counts = select(*(_behind(name, marks.get(name, 0)).scalar_subquery() for name in names))
+    return dict(zip(names, (await session.execute(counts)).one(), strict=True))
 
 
 def _behind(subscriber: str, mark: int) -> Select[Any]:
