@@ -40,7 +40,7 @@ from app.web.ops_schemas import (
     SubscriberName,
     TypeName,
 )
-from app.web.paging import InvalidCursorError, PagingDep
+from app.web.paging import PagingDep, uuid_of
 from app.web.state import DatabaseDep, RuntimeDep
 
 _COUNTED: dict[int | str, dict[str, Any]] = {
@@ -73,14 +73,6 @@ async def filtered(  # noqa: PLR0913, PLR0917 - one parameter per filter
 FilterDep = Annotated[Filter, Depends(filtered)]
 
 
-def _uuid(part: str | int) -> UUID:
-    try:
-        return UUID(str(part))
-    except ValueError as error:
-        msg = "The cursor is not one this list returned; begin without it."
-        raise InvalidCursorError(msg) from error
-
-
 @looking.get("/dead-letters", summary="List dead letters")
 async def list_dead_letters(
     paging: PagingDep, wanted: FilterDep, database: DatabaseDep
@@ -88,7 +80,7 @@ async def list_dead_letters(
     """Return deliveries that were given up, the newest event first; with `state`, the others."""
     filters = wanted.described()
     after = paging.after(filters, str, str)
-    before = None if after is None else (_uuid(after[0]), str(after[1]))
+    before = None if after is None else (uuid_of(after[0]), str(after[1]))
     async with database.read() as session:
         found = await dead_letters.page_of_letters(
             session, wanted, before=before, limit=paging.limit + 1

@@ -12,18 +12,10 @@ from app.web.openapi import refuses
 from app.web.ops_refusals import NotFoundError, refusals
 from app.web.ops_router import ops_router
 from app.web.ops_schemas import ActionView, DeadLetterSummary, ProgressView, SubscriberName
-from app.web.paging import InvalidCursorError, PagingDep
+from app.web.paging import PagingDep, uuid_of
 from app.web.state import DatabaseDep
 
 router = ops_router("ops:read")
-
-
-def _uuid(part: str | int) -> UUID:
-    try:
-        return UUID(str(part))
-    except ValueError as error:
-        msg = "The cursor is not one this list returned; begin without it."
-        raise InvalidCursorError(msg) from error
 
 
 @router.get("/actions", summary="List what operators did")
@@ -41,7 +33,7 @@ async def list_actions(
     async with database.read() as session:
         found = await actions.page_of_actions(
             session,
-            before=None if after is None else _uuid(after[0]),
+            before=None if after is None else uuid_of(after[0]),
             limit=paging.limit + 1,
             wanted=wanted,
         )
@@ -74,7 +66,7 @@ async def list_action_deliveries(
     What succeeded has no row any more; what a later action took up is that one's.
     """
     after = paging.after({}, str, str)
-    before = None if after is None else (_uuid(after[0]), str(after[1]))
+    before = None if after is None else (uuid_of(after[0]), str(after[1]))
     with refusals():
         async with database.read() as session:
             await actions.get(session, action_id)

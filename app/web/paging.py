@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, ClassVar, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Query, Request
 
@@ -97,6 +98,15 @@ async def paging(
 
 
 PagingDep = Annotated[Paging, Depends(paging)]
+
+
+def uuid_of(part: str | int) -> UUID:
+    """Return a part of a key that is an id; raises InvalidCursorError when it was forged."""
+    try:
+        return UUID(str(part))
+    except ValueError as error:
+        msg = "The cursor is not one this list returned; begin without it."
+        raise InvalidCursorError(msg) from error
 
 
 def _fits(part: object, kind: type) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +20,7 @@ from app.bus.wakeup import WakeUp
 from app.db import Database
 from tests.bus.owing import arrive, deliver, owe, published, run_due
 from tests.bus.sample import Effects, Heard, Rang, listening, relay_all, ring
+from tests.spans import kept_spans
 
 pytestmark = pytest.mark.parametrize("closed_database", ["sqlite"], indirect=True)
 
@@ -37,11 +37,7 @@ def provider() -> TracerProvider:
 @pytest.fixture
 def spans(provider: TracerProvider, monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     """Keep the spans that are made until the test ends."""
-    kept = InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(kept))
-    monkeypatch.setattr(tracing, "_tracer", provider.get_tracer("test"))
-    monkeypatch.setattr(tracing.switch, "on", True)
-    return kept
+    return kept_spans(tracing, provider, monkeypatch)
 
 
 def rang(bell: str, *, volume: int = 1, trace_id: str = TRACE) -> Rang:

@@ -3,11 +3,10 @@
 import httpx2
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app.bus import tracing
 from app.web import observe
+from tests.spans import kept_spans
 from tests.web.sample import Process, settings
 from tests.web.scrape import client_of
 
@@ -25,11 +24,7 @@ def provider() -> TracerProvider:
 @pytest.fixture
 def spans(provider: TracerProvider, monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
     """Keep the spans that are made until the test ends."""
-    kept = InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(kept))
-    monkeypatch.setattr(observe, "_tracer", provider.get_tracer("test"))
-    monkeypatch.setattr(tracing.switch, "on", True)
-    return kept
+    return kept_spans(observe, provider, monkeypatch)
 
 
 def one(spans: InMemorySpanExporter) -> ReadableSpan:
