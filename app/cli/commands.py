@@ -20,6 +20,7 @@ _MODULES = {
     "demo": "demo",
     "doctor": "doctor",
     "migrate": "migrate",
+    "backup": "backup",
     "verify": "verify",
     "settings": "settings",
     "status": "status",
@@ -39,7 +40,7 @@ _MODULES = {
 
 # What has none of these is of use to look with.
 _PANELS = {
-    "Run it": ("serve", "demo", "migrate", "settings", "completion"),
+    "Run it": ("serve", "demo", "migrate", "backup", "settings", "completion"),
     "See whether it is well": ("doctor", "status", "verify"),
     "Act": ("dead-letters", "replay", "fill", "unregister", "load-orders", "api-keys"),
 }

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import db, schema
+from app.cli.doctor_rights import look_at_rights, look_at_schema_rights
 from app.cli.finding import Finding, failed, ok, warning
 from app.errors import StartupError
 from app.runtime import database_file, reach_database
@@ -16,7 +17,6 @@ from app.settings import Settings
 
 _OLDEST_POSTGRESQL = 14
 _OLDEST_SQLITE = (3, 35)
-_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 _MIGRATE = "Run `python3 dev.py migrate`, or start with --migrate."
 
@@ -76,12 +76,6 @@ async def _server(session: AsyncSession, settings: Settings) -> AsyncIterator[Fi
     if asked["replica"] or asked["read_only"]:
         which = "a replica" if asked["replica"] else "read-only"
         yield failed("database", f"it is {which}", "Name the primary in DATABASE_URL.")
-    if not asked["may_create"]:
-        yield warning(
-            "privileges",
-            f"{asked['user']} may not create tables in the schema {asked['schema']}",
-            "`migrate` needs that right: run it as the owner.",
-        )
     if asked["fsync"] == "off" or asked["synchronous_commit"] == "off":
         yield warning(
             "durability",
@@ -103,14 +97,13 @@ async def _postgresql(session: AsyncSession) -> dict[str, Any]:
     row = await session.execute(
         text(
             "SELECT current_setting('server_version') AS version, current_database() AS name,"
-            " current_user AS user, current_schema() AS schema,"
-            " pg_is_in_recovery() AS replica,"
+            " current_user AS user, pg_is_in_recovery() AS replica,"
             " current_setting('default_transaction_read_only') = 'on' AS read_only,"
-            " coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS may_create,"
             " current_setting('fsync') AS fsync,"
             " current_setting('synchronous_commit') AS synchronous_commit,"
             " current_setting('max_connections') AS most,"
-            " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS open"
+            # Of other users' sessions `pg_stat_activity` does not even tell what they are.
+            " (SELECT sum(numbackends) FROM pg_stat_database) AS open"
         )
     )
     return dict(row.mappings().one())
@@ -126,32 +119,29 @@ async def _ahead_s(session: AsyncSession) -> float:
 
 
 async def _schema(settings: Settings, database: db.Database) -> list[Finding]:
-    try:
-        await schema.require_current(database)
-    except StartupError as error:
-        said = str(error).partition(": run ")[0].rstrip(".") + "."
-        if "newer one" in said:
-            remedy = "Run the version of Orderly that migrated it, or restore a backup."
-            return [failed("schema", str(error), remedy)]
+    state = await schema.look(database)
+    if not state.serves:
+        found = f"is at {state.current}, and this version, which knows {state.head}, does not work"
+        remedy = "Run the version of Orderly that migrated it, or restore a backup."
+        return [failed("schema", f"it {found} with it: it was migrated by a newer one", remedy)]
+    if state.pending:
+        at = f"it is at {state.current}" if state.current else "it was never created"
+        steps = "; ".join(f"{each.revision} {each.title}" for each in state.pending)
+        found = f"{at}, and {len(state.pending)} migrations up to {state.head} are pending: {steps}"
         if settings.embedded:
-            return [warning("schema", said, "The next start migrates it.")]
-        return [failed("schema", said, _MIGRATE)]
-    denied = [] if settings.embedded else await _denied(database)
-    if denied:
-        remedy = "Grant SELECT, INSERT, UPDATE and DELETE on every table, or be their owner."
-        return [failed("privileges", f"no full rights on {', '.join(denied)}", remedy)]
-    return [ok("schema", "up to date")]
-
-
-async def _denied(database: db.Database) -> list[str]:
-    """Return the tables that this user may not read and write."""
-    rights = " AND ".join(f"has_table_privilege(oid, '{right}')" for right in _RIGHTS)
-    wanted = text(
-        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"  # noqa: S608 - our own words
-        f" AND relnamespace = current_schema()::regnamespace AND NOT ({rights}) ORDER BY relname"
-    )
-    async with database.read() as session:
-        return [str(name) for name in await session.scalars(wanted)]
+            return [warning("schema", found, "The next start migrates it.")]
+        async with database.read() as session:
+            rights = await look_at_schema_rights(session)
+        return [failed("schema", found, _MIGRATE), *rights]
+    rights = []
+    if not settings.embedded:
+        async with database.read() as session:
+            rights = await look_at_rights(session)
+    if state.is_newer:
+        found = f"at {state.current}, newer than {state.head}, and this version works with it"
+        remedy = "Bring every process to the version that migrated it."
+        return [warning("schema", found, remedy), *rights]
+    return [ok("schema", "up to date"), *rights]
 
 
 async def _keys(session: AsyncSession) -> int | None:

@@ -39,6 +39,7 @@ from tests.bus.sample import (
     until_handled,
 )
 from tests.conftest import PostgresFixture
+from tests.least_privilege import admin_url, application
 
 
 @dataclass
@@ -67,7 +68,7 @@ def backups(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backups]
         copies: list[str] = []
 
         def copy() -> str:
-            copies.append(server.create_database(url))
+            copies.append(application(server.create_database(url)))
             return copies[-1]
 
         yield Backups(url, db.postgresql, copy)
@@ -168,7 +169,7 @@ async def test_a_stream_older_than_its_database_is_made_good(
 ) -> None:
     effects = Effects()
     ears = listening(effects)
-    engine = redis.Redis.from_url(stream._url)
+    engine = redis.Redis.from_url(admin_url(stream))
     async with opened(backups, backups.now) as database:
         await subscribed(database, ears)
         await ring(database, *bells(5))

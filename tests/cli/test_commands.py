@@ -116,7 +116,8 @@ def test_a_broken_invariant_ends_with_three(tmp_path: Path, sqlite_template: Pat
 def test_a_schema_is_made_and_told_to_programs(tmp_path: Path) -> None:
     made = run(["migrate", "--json"], tmp_path)
 
-    assert json.loads(made.stdout) == {"schema": "current"}
+    told = json.loads(made.stdout)
+    assert (told["schema"], told["migrated"][0]) == ("current", "0001")
     assert (tmp_path / "var" / "orderly.db").exists()
 
 

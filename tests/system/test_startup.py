@@ -12,10 +12,11 @@ from pathlib import Path
 import anyio
 import httpx2
 import pytest
-from sqlalchemy import text
 
-from app import db
 from app.main import SUBSCRIBERS
+from tests import least_privilege
+from tests.conftest import PostgresFixture
+from tests.postgres import PostgresServer
 from tests.starter import clean_environment
 from tests.system.conftest import Deployment
 from tests.system.orderly import Orderly, Shop, run
@@ -85,20 +86,29 @@ def test_a_data_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) ->
     assert "The data directory var cannot be used" in refused(run(["serve"], tmp_path))
 
 
-def test_a_schema_newer_than_the_code_is_refused(tmp_path: Path) -> None:
+def test_a_newer_schema_is_served_unless_it_says_that_this_build_is_too_old(tmp_path: Path) -> None:
     assert run(["migrate"], tmp_path).returncode == 0
     with closing(sqlite3.connect(tmp_path / "var" / "orderly.db")) as database, database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.execute("UPDATE alembic_version SET version_num = '9999', oldest = '0009'")
+
+    with Orderly(tmp_path) as process:
+        assert '"schema is newer"' in process.log()
+    done = run(["migrate"], tmp_path)
+    assert (done.returncode, "nothing was done" in done.stdout) == (0, True)
+    assert run(["verify"], tmp_path).returncode == 0
+
+    with closing(sqlite3.connect(tmp_path / "var" / "orderly.db")) as database, database:
+        database.execute("UPDATE alembic_version SET oldest = '9998'")
 
     for command in ("serve", "migrate", "verify"):
         assert "migrated by a newer one" in refused(run([command], tmp_path))
 
 
 def test_on_servers_a_missing_schema_names_the_command_and_migrate_mends_it(
-    tmp_path: Path, servers: Deployment
+    tmp_path: Path, servers: Deployment, postgres: PostgresFixture
 ) -> None:
     database = servers.environment["DATABASE_URL"]
-    _drop_everything(servers)
+    _drop_everything(postgres._server("pg18"), database)
 
     sentence = refused(run(["serve", "--port", "0"], tmp_path, servers.environment))
     assert "was never created" in sentence
@@ -106,19 +116,15 @@ def test_on_servers_a_missing_schema_names_the_command_and_migrate_mends_it(
     assert database not in sentence
 
     for _ in range(2):
-        assert run(["migrate"], tmp_path, servers.environment).returncode == 0
+        assert run(["migrate"], tmp_path, servers.as_owner).returncode == 0
     servers.start("all")
 
 
-def _drop_everything(servers: Deployment) -> None:
-    async def drop() -> None:
-        database = db.postgresql(servers.environment["DATABASE_URL"])
-        async with database.writer.begin() as connection:
-            await connection.execute(text("DROP SCHEMA public CASCADE"))
-            await connection.execute(text("CREATE SCHEMA public"))
-        await database.close()
-
-    anyio.run(drop)
+def _drop_everything(server: PostgresServer, url: str) -> None:
+    server.execute(url, "DROP SCHEMA public CASCADE")
+    server.execute(url, "CREATE SCHEMA public")
+    if least_privilege.ASKED:
+        least_privilege.with_roles(server, url)
 
 
 def test_a_redis_that_is_not_there_stops_what_needs_it_and_only_that(

@@ -12,7 +12,6 @@ _DOUBTFUL = sa.text("state = 'due' AND (unfinished > 0 OR reason = 'parked')")
 
 
 def upgrade() -> None:
-    _wait_for_no_lock_long()
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     _index("ix_outbox_unpublished_context", "outbox", ["context", "position"], _UNPUBLISHED)
     _index("ix_delivery_suspect", "delivery", ["subscriber", "next_attempt_at"], _SUSPECT)
@@ -21,17 +20,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    _wait_for_no_lock_long()
     _index("ix_delivery_doubtful", "delivery", ["subscriber", "next_attempt_at"], _DOUBTFUL)
     op.drop_index("ix_delivery_suspect", "delivery")
     op.drop_index("ix_outbox_unpublished_context", "outbox")
     op.drop_index("ix_idempotency_keys_created_at", "idempotency_keys")
-
-
-def _wait_for_no_lock_long() -> None:
-    """Fail after five seconds of waiting for a table: everybody else waits behind us meanwhile."""
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("SET LOCAL lock_timeout = '5s'")
 
 
 def _index(name: str, table: str, columns: list[str], where: sa.TextClause) -> None:

@@ -1,0 +1,1 @@
+"""Changes of the schema, under load, broken off, from every release; and what is refused."""
