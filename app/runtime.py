@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio
 import structlog
@@ -141,6 +142,15 @@ async def _engines(
 @asynccontextmanager
 async def open_stream(url: str, settings: Settings) -> AsyncIterator[Stream]:
     """Make the stream at url; raises StartupError on an unusable one. Does no I/O."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        # What Python says of it quotes what stands there: of a password with a slash, the password.
+        msg = (
+            "REDIS_URL is not a URL: wanted redis://user:password@host:6379/0, and in a password "
+            "/ ? # @ and % written as %2F %3F %23 %40 and %25."
+        )
+        raise StartupError(msg) from None
     try:
         stream = Stream(url, prefix=settings.stream_prefix)
     except (ValueError, TypeError) as error:

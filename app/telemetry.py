@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import socket
 import sys
 import threading
@@ -30,6 +31,9 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT
 _PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _EXPORTERS = "OTEL_TRACES_EXPORTER"
 
+# All but what lines are made of: traces have several.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
 
 def configure_logging(settings: Settings) -> None:
     """Send our log and that of the libraries to standard error, in the format of the settings.
@@ -46,9 +50,11 @@ def configure_logging(settings: Settings) -> None:
         [_tracebacks_without_locals(), structlog.processors.JSONRenderer(_in_json)]
         if settings.log_format == "json"
         else [
+            structlog.processors.format_exc_info,
+            _harmless,
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            )
+            ),
         ]
     )
     structlog.configure(
@@ -65,6 +71,14 @@ def configure_logging(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+
+
+def _harmless(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Spell control characters out: what a message quotes shall not steer somebody's terminal."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = _CONTROL.sub(lambda found: repr(found[0])[1:-1], value)
+    return event
 
 
 def _in_json(event: EventDict, *, default: Callable[[object], Any]) -> str:

@@ -107,7 +107,7 @@ async def embedded_engine(
     EngineError when the engine cannot be found or does not answer in time.
     """
     binary = engine_binary()
-    await anyio.Path(directory).mkdir(parents=True, exist_ok=True)
+    await anyio.Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
     await _outlive_predecessor(directory)
     # Unix sockets may have some 100 characters of path, and a data directory may have more.
     with tempfile.TemporaryDirectory(prefix="orderly-", ignore_cleanup_errors=True) as socket_dir:
@@ -237,7 +237,8 @@ def own_directory(directory: Path) -> Iterator[None]:
     import fcntl  # noqa: PLC0415 - Windows has none, and runs on servers only
 
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        # It holds what customers ordered: nobody else of this machine shall read it.
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (directory / "orderly.lock").open("a+")
     except OSError as error:
         msg = f"The data directory {directory} cannot be used: {error.strerror or error}."

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AliasChoices
@@ -68,20 +68,23 @@ def masked(name: str, value: str) -> str:
         return f"*** ({len(value)} characters)"
     if name not in _URLS:
         return value
+    scheme, separator, rest = value.partition("://")
+    # By the last @, as a password may hold what it should not: its slash would end the host.
+    who, at, where = rest.rpartition("@")
+    if ":" in who:
+        who = f"{who.partition(':')[0]}:***"
     try:
-        parts = urlsplit(value)
-        if parts.password is None and "pass" not in parts.query.lower():
-            return value
-        query = "&".join(
-            f"{name}=***" if "pass" in name.lower() else f"{name}={quote(text)}"
-            for name, text in parse_qsl(parts.query)
-        )
-        who, _, where = parts.netloc.rpartition("@")
-        if parts.password is not None:
-            who = f"{who.partition(':')[0]}:***"
-        return urlunsplit(parts._replace(netloc=f"{who}@{where}" if who else where, query=query))
+        _ = urlsplit(f"{scheme}://{where}").port
     except ValueError:
         return "***"
+    if not separator:
+        return "***"
+    place, question, query = where.partition("?")
+    shown = "&".join(
+        f"{name}=***" if "pass" in name.lower() else f"{name}={quote(text)}"
+        for name, text in parse_qsl(query)
+    )
+    return f"{scheme}://{who}{at}{place}{question}{shown}"
 
 
 def keys(settings: Settings, known_keys: int | None) -> Iterator[Finding]:

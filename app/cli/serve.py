@@ -18,7 +18,7 @@ import anyio.lowlevel
 import typer
 import uvicorn
 
-from app.cli.joined import JoinedProtocol
+from app.cli.heads import HeadProtocol
 from app.errors import StartupError
 from app.loops import Chores
 from app.main import chores, create_app, end_process, is_open
@@ -105,7 +105,7 @@ async def _serve(settings: Settings, work: Chores, announce: Announce, *, migrat
     server = _Server(
         uvicorn.Config(
             app,
-            http=JoinedProtocol,
+            http=HeadProtocol,
             # Nothing here asks who a proxy says it speaks for.
             proxy_headers=False,
             lifespan="off",

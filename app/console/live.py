@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.console.ask import RefusedError
+from app.errors import AppError
 from app.web import sessions, sse
 from app.web.failures import refusal_of
 from app.web.principal import UnauthenticatedError
@@ -64,9 +65,9 @@ async def _changes(request: Request, fragments: Fragments) -> AsyncIterator[str]
                 yield _event("trouble", {"detail": refusal_of(error, "GET").detail})
         try:
             found = await fragments(request)
-        except RefusedError as refused:
+        except (RefusedError, AppError) as refusal:
             is_done = False
-            yield _event("trouble", {"detail": (refused.answer.body or {}).get("detail", "")})
+            yield _event("trouble", {"detail": _detail_of(refusal)})
         else:
             is_done = found.pop(DONE, None) is not None
             for target, html in found.items():
@@ -87,6 +88,12 @@ async def _stops_meanwhile(request: Request) -> bool:
             return True
         await anyio.sleep(EVERY_S / _LOOKS)
     return False
+
+
+def _detail_of(refusal: RefusedError | AppError) -> str:
+    if isinstance(refusal, AppError):
+        return refusal.detail
+    return str((refusal.answer.body or {}).get("detail", ""))
 
 
 def _event(name: str, data: dict[str, str]) -> str:

@@ -39,7 +39,9 @@ async def order(request: Request) -> Response:
 
 async def live(request: Request) -> dict[str, str]:
     """Give anew what changes while events are under way; the order's id is in `id`."""
-    order_id = request.query_params.get("id", "")
+    order_id = request.query_params.get("id")
+    if not order_id:
+        raise NothingHereError("The address does not say which order.")
     context = await _context(request, order_id)
     fragments = await parts(
         request,

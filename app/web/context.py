@@ -14,6 +14,8 @@ from app.web.failures import refusal_of
 from app.web.problem import instance, respond
 
 _READ = frozenset({b"x-correlation-id", b"x-request-id", b"traceparent"})
+# Of whatever is answered, refusals and files included, a browser shall guess no type.
+_TYPED = (b"x-content-type-options", b"nosniff")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 log = structlog.get_logger(__name__)
@@ -53,7 +55,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                headers = [*message.get("headers", ()), *rate.told(scope), *added]
+                headers = [*message.get("headers", ()), *rate.told(scope), *added, _TYPED]
                 message = {**message, "headers": headers}
             await send(message)
 

@@ -81,7 +81,9 @@ class Deadline:
         self._timeout_s = timeout_s
         self._underway: dict[_Work, None] = {}
         # One timer for all: one for each request costs more than all else that is done here.
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        # Kept here, for uvloop has no timer, which could be asked, for a moment that has passed.
+        self._due = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application until the deadline, and answer in its place after it."""
@@ -145,13 +147,12 @@ class Deadline:
         """Have somebody look after the requests at a moment of the loop's clock, or before."""
         loop = asyncio.get_running_loop()
         if self._timer is not None:
-            due = self._timer.when()
             # One that should have run by now may be another loop's, which has ended.
-            if loop.time() - _LOOK_EVERY_S <= due <= moment:
+            if loop.time() - _LOOK_EVERY_S <= self._due <= moment:
                 return
             self._timer.cancel()
-            moment = min(moment, due)
-        self._timer = loop.call_at(moment, self._look)
+            moment = min(moment, self._due)
+        self._timer, self._due = loop.call_at(moment, self._look), moment
 
     def _look(self) -> None:
         """End what is late; and what is half sent, once the process stops."""

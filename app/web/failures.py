@@ -2,10 +2,11 @@
 
 import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.requests import ClientDisconnect
 
 from app.bus.errors import is_transient
 from app.errors import AppError, OverloadedError
-from app.web.problem import InternalError, UnavailableError
+from app.web.problem import InternalError, MalformedJsonError, UnavailableError
 
 log = structlog.get_logger(__name__)
 
@@ -17,6 +18,9 @@ def refusal_of(error: Exception, method: str) -> AppError:
     """
     if isinstance(error, AppError):
         return error
+    if isinstance(error, ClientDisconnect):
+        # Told to nobody, and a failure of nobody here.
+        return MalformedJsonError("The body ended before all of it was there.")
     if is_transient(error):
         # The text of a database error ends in the statement's parameters, which are nobody's here.
         cause = getattr(error, "orig", None) or error

@@ -48,7 +48,6 @@ def reply(
     headers = {
         "Content-Disposition": f'attachment; filename="{file_name}"',
         "Vary": "Accept",
-        "X-Content-Type-Options": "nosniff",
     }
     media_type = f"{MEDIA_TYPE}; charset=utf-8; header=present"
     return StreamingResponse(parts(), headers=headers, media_type=media_type)
