@@ -6,19 +6,18 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import anyio
 import pytest
 import structlog
 from blockbuster import BlockBuster, blockbuster_ctx
-from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from app import db, main, schema
 from app.bus import tables as bus_tables
 from app.bus.stream import Stream
 from app.settings import Settings
+from tests import least_privilege
 from tests.postgres import PostgresServer, PostgresUnavailableError
 from tests.valkey import ValkeyServer
 
@@ -128,7 +127,7 @@ class PostgresFixture:
         """Give the URL of a migrated, empty database on pg16 or pg18."""
         server = self._server(version)
         clean = self._clean[version]
-        url = clean.pop() if clean else server.create_database(self._templates[version])
+        url = clean.pop() if clean else self._create(server, version)
         yield url
         try:
             server.execute(url, _EMPTY_EVERY_TABLE)
@@ -140,11 +139,18 @@ class PostgresFixture:
 
     def _server(self, version: str) -> PostgresServer:
         if version not in self._servers:
-            self._servers[version] = PostgresServer(int(version.removeprefix("pg")))
-            self._servers[version].start()
-            self._templates[version] = self._servers[version].create_database()
-            anyio.run(_migrate, self._templates[version])
+            server = self._servers[version] = PostgresServer(int(version.removeprefix("pg")))
+            server.start()
+            template = self._templates[version] = server.create_database()
+            least_privilege.migrate(server, template)
         return self._servers[version]
+
+    def _create(self, server: PostgresServer, version: str) -> str:
+        url = server.create_database(self._templates[version])
+        if least_privilege.ASKED:
+            # A copy has the rights on tables, and not those on the database.
+            least_privilege.with_roles(server, url)
+        return least_privilege.application(url)
 
     def restart(self, version: str) -> None:
         """Crash a server and start it again; nothing else uses it at the time."""
@@ -162,12 +168,6 @@ def postgres() -> Iterator[PostgresFixture]:
     servers = PostgresFixture()
     yield servers
     servers.stop()
-
-
-async def _migrate(url: str) -> None:
-    await schema.migrate(
-        _settings(DATABASE_URL=SecretStr(url), REDIS_URL=SecretStr("redis://unused"))
-    )
 
 
 @pytest.fixture(scope="session")
@@ -234,12 +234,21 @@ def stream_url(request: pytest.FixtureRequest) -> str:
     given = os.environ.get("TEST_REDIS_URL")
     if not given:
         pytest.skip("TEST_REDIS_URL names no Redis to test on")
+    if least_privilege.ASKED:
+        return str(request.getfixturevalue("lent_user"))
     return given
+
+
+@pytest.fixture(scope="session")
+def lent_user() -> Iterator[str]:
+    """Give the URL of the Redis of TEST_REDIS_URL for a user of our own."""
+    with least_privilege.lent_user(os.environ["TEST_REDIS_URL"]) as url:
+        yield url
 
 
 @pytest.fixture
 async def stream(stream_url: str) -> AsyncIterator[Stream]:
     """Open a stream under a prefix nobody else uses."""
-    opened = Stream(stream_url, prefix=f"test-{uuid4().hex}")
+    opened = Stream(stream_url, prefix=least_privilege.own_prefix())
     yield opened
     await opened.close()

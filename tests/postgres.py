@@ -135,6 +135,15 @@ class PostgresServer:
         """
         self._sql(statement, _name(database))
 
+    def run(self, database: str, script: Path, *, user: str | None = None, **given: str) -> str:
+        """Run a script in a database as an operator does, with these variables of psql's.
+
+        Returns what it printed. user is who runs it, unless it is who made the database. Raises
+        PostgresUnavailableError when the server refuses a statement.
+        """
+        variables = [part for name, value in given.items() for part in ("-v", f"{name}={value}")]
+        return self._psql(_name(database), *variables, "-f", str(script), user=user)
+
     def log(self) -> str:
         """Return what the server has told so far."""
         return (self._home / "log").read_text(errors="replace")
@@ -223,6 +232,9 @@ class PostgresServer:
 
     def _sql(self, statement: str, database: str | None = None) -> None:
         """Run one statement on a database, else the maintenance one, outside a transaction."""
+        self._psql(database, "-c", statement)
+
+    def _psql(self, database: str | None, *arguments: str, user: str | None = None) -> str:
         if self._external:
             found = shutil.which("psql") or _binaries(self.version) / "psql"
             target = self._external.set(drivername="postgresql")
@@ -231,9 +243,11 @@ class PostgresServer:
         else:
             found = self._bin / "psql"
             target = self._url(database or "postgres").set(drivername="postgresql")
+        if user is not None:
+            target = target.set(username=user)
         url = target.render_as_string(hide_password=False)
         done = subprocess.run(
-            [found, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", statement],
+            [found, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, *arguments],
             env=_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -241,7 +255,8 @@ class PostgresServer:
             check=False,
         )
         if done.returncode:
-            raise PostgresUnavailableError(f"{statement}: {done.stderr.strip()}")
+            raise PostgresUnavailableError(f"{' '.join(arguments)}: {done.stderr.strip()}")
+        return done.stdout
 
     def _url(self, name: str) -> URL:
         if not self._external:

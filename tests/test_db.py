@@ -15,14 +15,15 @@ from app.bus.timeouts import Timeouts
 from app.db import Database, NestedWriteError, normalise, postgresql, sqlite
 from app.errors import StartupError
 from tests.faults.proxy import Proxy
+from tests.least_privilege import as_owner
 
 pytestmark = pytest.mark.every_postgres
 
 
 async def counter(database: Database) -> None:
-    async with database.write() as session:
-        await session.execute(text("CREATE TABLE counter (n INTEGER)"))
-        await session.execute(text("INSERT INTO counter VALUES (0)"))
+    async with as_owner(database) as connection:
+        await connection.execute(text("CREATE TABLE counter (n INTEGER)"))
+        await connection.execute(text("INSERT INTO counter VALUES (0)"))
 
 
 async def test_read_then_write_transactions_lose_no_update(database: Database) -> None:

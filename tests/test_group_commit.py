@@ -14,6 +14,7 @@ from app.bus.event import Context, current_context
 from app.bus.metrics import REGISTRY
 from app.db import Database, NestedWriteError
 from app.errors import AppError, OverloadedError
+from tests.least_privilege import as_owner
 
 pytestmark = pytest.mark.every_postgres
 
@@ -51,18 +52,18 @@ class Notes:
 @pytest.fixture
 async def notes(database: Database) -> AsyncIterator[Notes]:
     """Make a table whose foreign key is looked at when the transaction commits."""
-    async with database.write() as session:
-        await session.execute(text("CREATE TABLE known (note VARCHAR(20) PRIMARY KEY)"))
-        await session.execute(
+    async with as_owner(database) as connection:
+        await connection.execute(text("CREATE TABLE known (note VARCHAR(20) PRIMARY KEY)"))
+        await connection.execute(
             text(
                 "CREATE TABLE notes (note VARCHAR(20) UNIQUE, doubt VARCHAR(20)"
                 " REFERENCES known (note) DEFERRABLE INITIALLY DEFERRED)"
             )
         )
     yield Notes()
-    async with database.write() as session:
-        await session.execute(text("DROP TABLE notes"))
-        await session.execute(text("DROP TABLE known"))
+    async with as_owner(database) as connection:
+        await connection.execute(text("DROP TABLE notes"))
+        await connection.execute(text("DROP TABLE known"))
 
 
 async def written(database: Database) -> list[str]:

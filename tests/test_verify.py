@@ -14,6 +14,7 @@ from app.main import SUBSCRIBERS
 from app.verify import DELIVERED, Report, verify
 from tests.bus.sample import relay_all, subscribed
 from tests.domain.shop import every_life
+from tests.least_privilege import owned
 from tests.orders.sample import catalogue, draft, placed
 
 pytestmark = pytest.mark.every_postgres
@@ -137,7 +138,7 @@ async def found_after(database: Database, damage: str) -> set[str]:
     """Return which invariants see the damage; nothing of it stays."""
     found = set()
     with suppress(Undone):
-        async with database.write() as session:
+        async with owned(database) as open_to_all, open_to_all.write() as session:
             for statement in (*_without_checks(database), damage):
                 await session.execute(text(statement))
             for one in INVARIANTS:

@@ -12,22 +12,34 @@ from pathlib import Path
 import redis
 
 from app.bus.embedded import engine_binary
+from tests import least_privilege
 from tests.ends import EndsWithUs
 
 
 class ValkeyServer:
     """One engine on a unix socket of its own; what it stores survives `kill` as an AOF would.
 
-    Unless it is not persistent: then it comes back empty.
+    Unless it is not persistent: then it comes back empty. With users its URL is that of the one
+    user in deploy/redis/users.acl, and `admin_url` may do everything; else both may.
     """
 
-    def __init__(self, *, persistent: bool = True) -> None:
+    def __init__(self, *, persistent: bool = True, users: bool = least_privilege.ASKED) -> None:
         self._appendonly = "yes" if persistent else "no"
         self._directory = tempfile.mkdtemp(prefix="orderly-valkey-")
         self._process: subprocess.Popen[bytes] | None = None
         self._ends_with_us: EndsWithUs | None = None
         self.socket = Path(self._directory) / "s"
-        self.url = f"unix://{self.socket}"
+        self.url = self.admin_url = f"unix://{self.socket}"
+        self._users: tuple[str | Path, ...] = ()
+        if users:
+            file = Path(self._directory) / "users.acl"
+            file.write_text(least_privilege.acl_with_admin())
+            self._users = ("--aclfile", file)
+            # A replica of another such engine asks that one as its admin.
+            self._users += ("--masteruser", least_privilege.ADMIN)
+            self._users += ("--masterauth", least_privilege.PASSWORD)
+            self.url = least_privilege.stream_user(self.url)
+            self.admin_url = least_privilege.stream_admin(self.admin_url)
 
     def start(self) -> None:
         """Start the engine and wait until it answers."""
@@ -37,6 +49,7 @@ class ValkeyServer:
                 *("--port", "0", "--unixsocket", self.socket, "--save", ""),
                 *("--dir", self._directory, "--loglevel", "warning"),
                 *("--appendonly", self._appendonly, "--repl-diskless-sync-delay", "0"),
+                *self._users,
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -53,7 +66,7 @@ class ValkeyServer:
 
     def client(self) -> redis.Redis:
         """Return a blocking client, for what tests do to the engine behind Orderly's back."""
-        return redis.Redis.from_url(self.url, decode_responses=True)
+        return redis.Redis.from_url(self.admin_url, decode_responses=True)
 
     def follow(self, port: int, timeout_s: float = 5) -> None:
         """Become a replica of the engine at this port of this machine, and wait for its data.

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import anyio
-import redis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.driver_info import DriverInfo
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from app.bus.append import APPEND, Appended, pairs
@@ -26,9 +24,6 @@ from app.bus.group_state import GroupState, order
 _GROUP_MISSING = ("NOGROUP", "UNBLOCKED", "WRONGTYPE", "no such key")
 
 _FIELD = "event"
-
-# Left to itself, the client reads its own version from disk for every connection it makes.
-_DRIVER = DriverInfo(lib_version=redis.__version__)
 
 
 class Entry(NamedTuple):
@@ -78,7 +73,9 @@ class Stream:
             "socket_connect_timeout": 2,
             "retry": Retry(NoBackoff(), 0),
             "health_check_interval": 30,
-            "driver_info": _DRIVER,
+            # Else the client names itself, with its version read from disk, on every connection:
+            # a right more to grant, of which Redis 7.0 has not heard.
+            "driver_info": None,
         }
         client = Redis.from_url(self._url, **options)
         # An option in the URL has won over ours so far; these are not the operator's to choose.

@@ -11,6 +11,7 @@ from app.bus import lease, outbox
 from app.db import Database
 from tests.bus.plans import explained, rows_touched, searched
 from tests.bus.sample import Effects, listening, subscribed
+from tests.least_privilege import as_owner
 
 KNOWN = ["bells.bell_rang.v1"]
 
@@ -52,8 +53,7 @@ async def waiting(database: Database) -> Database:
         for statement in _FILL.format(**words).split(";"):
             await session.execute(text(statement))
     if not database.single_writer:
-        async with database.writer.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
+        async with as_owner(database) as connection:
             await connection.execute(text("ANALYZE outbox, delivery"))
     return database
 

@@ -31,6 +31,7 @@ from tests.bus.sample import (
     until,
     until_handled,
 )
+from tests.least_privilege import lose
 
 
 async def no_pending(stream: Stream, group: str = "ears") -> bool:
@@ -289,7 +290,7 @@ async def test_a_flush_of_the_engine_costs_the_group_no_later_event(
             await ring(database, Rang(bell="a"))
             await until_handled(database, "ears", number)
             await until(lambda: no_pending(stream))
-            await stream._redis.delete(stream.key("bells"))
+            await lose(stream, "bells")
 
     assert effects.calls == 5
 
@@ -306,7 +307,7 @@ async def test_a_lost_group_is_made_again_without_a_hot_loop(
         nonlocal attempts
         attempts += 1
         await ensure(contexts, group)
-        await stream._redis.delete(stream.key("bells"))
+        await lose(stream, "bells")
 
     stream.ensure_groups = counted  # type: ignore[method-assign]  # the flush that always comes back
     with anyio.move_on_after(1.0):

@@ -24,6 +24,7 @@ from app.bus.prepared import Fixed, Write, prepared, write
 from app.bus.sql import changed
 from app.bus.timeouts import Timeouts
 from app.db import Database, postgresql
+from tests.least_privilege import as_owner
 from tests.transactions import counted, holding, trips
 
 pytestmark = pytest.mark.every_postgres
@@ -44,8 +45,9 @@ _forget = Fixed(notes.delete().where(notes.c.id == bindparam("number")))
 
 
 async def made(database: Database) -> None:
-    async with database.write() as session:
-        await session.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY, said VARCHAR(40))"))
+    async with as_owner(database) as connection:
+        made = "CREATE TABLE notes (id INTEGER PRIMARY KEY, said VARCHAR(40))"
+        await connection.execute(text(made))
 
 
 async def found(database: Database) -> list[tuple[int, str]]:

@@ -81,8 +81,7 @@ async def test_it_says_once_what_the_engine_keeps(
 async def test_an_engine_that_may_not_be_asked_is_taken_as_it_is(server: ValkeyServer) -> None:
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "-info")
-    path = server.url.removeprefix("unix://")
-    stream = Stream(f"unix://app:secret@{path}")
+    stream = Stream(f"unix://app:secret@{server.socket}")
 
     with capture_logs() as logs:
         await Preflight(stream).check()

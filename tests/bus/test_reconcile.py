@@ -28,6 +28,7 @@ from tests.bus.sample import (
     subscribed,
     until_handled,
 )
+from tests.least_privilege import lose
 
 AT_ONCE = ReconcilePolicy(after_s=0, every_s=0.02, window=40)
 EARS = "ears"
@@ -85,7 +86,7 @@ async def acknowledged_unhandled(stream: Stream) -> None:
 async def another_event_under_its_id(stream: Stream) -> None:
     client: Any = stream._redis
     (first, _), *others = await client.xrange(stream.key("bells"))
-    await client.delete(stream.key("bells"))
+    await lose(stream, "bells")
     stranger = '{"id":"00000000-0000-7000-8000-000000000000"}'
     for id_, fields in [(first, {"event": stranger}), *others]:
         await client.xadd(stream.key("bells"), fields, id=id_)
@@ -114,7 +115,7 @@ async def test_one_lost_delivery_is_made_due_and_the_rest_left_alone(
 
 
 async def stream_deleted(stream: Stream) -> None:
-    await stream._redis.delete(stream.key("bells"))
+    await lose(stream, "bells")
 
 
 async def stream_became_text(stream: Stream) -> None:
@@ -236,7 +237,7 @@ async def test_a_type_subscribed_to_later_is_watched_from_there(
     await ring(database, after)
     await relay_all(database, stream)
 
-    await stream._redis.delete(stream.key("ears"))
+    await lose(stream, "ears")
     assert await reconcile.run_round() == 1
     assert [row.event_id for row in await delivery_rows(database)] == [after.id]
 

@@ -22,6 +22,7 @@ from app.bus.tables import (
 from app.db import Database
 from tests.bus.plans import explained, rows_touched, searched
 from tests.bus.sample import Effects, Rang, listening, relay_all, ring, subscribed
+from tests.least_privilege import as_owner
 
 SMALL_STEPS = RetentionPolicy(days=14, step=3)
 DAY_S = 86_400.0
@@ -191,8 +192,7 @@ async def retained(database: Database) -> Database:
     async with database.write() as session:
         for statement in _FILL.split(";"):
             await session.execute(text(statement))
-    async with database.writer.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
+    async with as_owner(database) as connection:
         await connection.execute(text("ANALYZE outbox, inbox, subscription, settled, delivery"))
     return database
 

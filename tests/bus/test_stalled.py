@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.bus import stalled
 from app.db import Database
+from tests.least_privilege import as_owner
 
 pytestmark = [
     pytest.mark.every_postgres,
@@ -57,8 +58,8 @@ async def end(database: Database, after_s: float) -> int:
 
 
 async def test_only_what_stalled_is_ended(database: Database) -> None:
-    async with database.write() as session:
-        await session.execute(text("CREATE TABLE locked (note VARCHAR(20) UNIQUE)"))
+    async with as_owner(database) as connection:
+        await connection.execute(text("CREATE TABLE locked (note VARCHAR(20) UNIQUE)"))
     async with (
         connected(database, stalled.APPLICATION_NAME) as frozen,
         connected(database, "somebody else") as stranger,

@@ -5,6 +5,7 @@ import pytest
 
 from app.bus.errors import GroupMissingError, StreamUnavailableError
 from app.bus.stream import Entry, Stream
+from tests.least_privilege import lose
 from tests.valkey import ValkeyServer
 
 GROUP = "ears"
@@ -139,7 +140,7 @@ async def test_a_reader_blocked_on_a_stream_that_vanishes_learns_it(stream: Stre
 
         group.start_soon(blocked)
         await anyio.wait_all_tasks_blocked()
-        await stream._redis.delete(stream.key("bells"))
+        await lose(stream, "bells")
 
 
 async def test_a_page_the_engine_refuses_is_an_error(stream: Stream) -> None:

@@ -1,10 +1,12 @@
 """Wake-ups: none is lost, many become one, and an engine that is away costs nothing but a poll."""
 
 import anyio
+from redis.asyncio import Redis
 
 from app.bus.stream import Stream
 from app.bus.wakeup import Announcer, WakeUp, WakeUpReceiver
 from tests.bus.sample import running, until
+from tests.least_privilege import admin_url
 from tests.valkey import ValkeyServer
 
 
@@ -31,11 +33,14 @@ def test_listeners_hear_of_every_commit_here_and_elsewhere() -> None:
 async def test_a_commit_in_one_process_wakes_the_relay_of_another(stream: Stream) -> None:
     here, there = WakeUp(), WakeUp()
 
-    async with running(Announcer(stream, here), WakeUpReceiver(stream, there)):
+    async with (
+        Redis.from_url(admin_url(stream), decode_responses=True) as engine,
+        running(Announcer(stream, here), WakeUpReceiver(stream, there)),
+    ):
 
         async def listens() -> bool:
             channel = f"{stream._prefix}:wake-up"
-            return dict(await stream._redis.pubsub_numsub(channel))[channel] == 1
+            return dict(await engine.pubsub_numsub(channel))[channel] == 1
 
         await until(listens)
         here.committed()

@@ -22,6 +22,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.bus.given_up import LOUD, Ears, dead
 from tests.bus.sample import Rang
+from tests.least_privilege import own_prefix
 from tests.valkey import ValkeyServer
 from tests.web.sample import Process
 
@@ -39,7 +40,7 @@ def serving(file: Path, ears: Ears, engine: str, *events: Rang) -> Iterator[str]
     ready = threading.Event()
 
     async def serve() -> None:
-        process.stream = Stream(engine, prefix=file.parent.name)
+        process.stream = Stream(engine, prefix=own_prefix())
         await dead(database, ears, *events)
         ready.set()
         await server.serve([listener])

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from typer.testing import CliRunner, Result
 
 from app.cli import doctor_machine
@@ -16,6 +17,7 @@ from app.cli.doctor_machine import clocks, packages, storage
 from app.cli.finding import Verdict
 from tests.cli.conftest import Run
 from tests.conftest import PostgresFixture
+from tests.least_privilege import as_role
 from tests.postgres import PostgresServer
 from tests.system.orderly import Orderly
 from tests.valkey import ValkeyServer
@@ -120,8 +122,10 @@ def test_a_user_without_rights_is_told_what_is_missing(
     server, url = server_of(postgres), servers["DATABASE_URL"]
     server.execute(url, "CREATE ROLE looker LOGIN")
     try:
+        server.execute(url, f'GRANT CONNECT ON DATABASE "{make_url(url).database}" TO looker')
+        server.execute(url, "GRANT USAGE ON SCHEMA public TO looker")
         server.execute(url, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker")
-        as_looker = url.replace("://postgres@", "://looker@")
+        as_looker = as_role(url, "looker")
         done = doctor(**{**servers, "DATABASE_URL": as_looker})
     finally:
         server.execute(url, "DROP OWNED BY looker")
@@ -178,15 +182,20 @@ def test_a_schema_that_is_old_fails_on_servers_and_is_mended_when_embedded(
     with closing(sqlite3.connect(tmp_path / "var" / "orderly.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     newer = doctor()
+    with closing(sqlite3.connect(tmp_path / "var" / "orderly.db")) as database, database:
+        database.execute("ALTER TABLE alembic_version ADD COLUMN oldest TEXT DEFAULT '9998'")
+    unfit = doctor()
 
     assert failed.exit_code == 3
-    assert any(
-        "is at 0002" in line and "dev.py migrate" in line for line in lines(failed, "failed")
-    )
+    (told,) = (line for line in lines(failed, "failed") if "is at 0002" in line)
+    assert "dev.py migrate" in told
+    assert "; 0008 Sessions of the console, with digests in place of cookies" in told
     assert embedded.exit_code == 0
     assert any("The next start migrates it" in line for line in lines(embedded, "warning"))
-    assert newer.exit_code == 3
-    assert any("by a newer one" in line for line in lines(newer, "failed"))
+    assert newer.exit_code == 0
+    assert any("this version works with it" in line for line in lines(newer, "warning"))
+    assert unfit.exit_code == 3
+    assert any("by a newer one" in line for line in lines(unfit, "failed"))
 
 
 def server_of(postgres: PostgresFixture) -> PostgresServer:

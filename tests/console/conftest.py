@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Hashable
 from pathlib import Path
 from shutil import copy
-from uuid import uuid4
 
 import httpx2
 import pytest
@@ -16,6 +15,7 @@ from app.console import sign_in
 from app.db import Database
 from app.main import SUBSCRIBERS
 from tests.console.browsing import OURS, browser
+from tests.least_privilege import own_prefix
 from tests.valkey import ValkeyServer
 from tests.web.sample import Process, settings, whole
 
@@ -40,7 +40,7 @@ async def sqlite(closed_sqlite: Database) -> AsyncIterator[Database]:
 @pytest.fixture
 async def stream(valkey: ValkeyServer) -> AsyncIterator[Stream]:
     """Open a stream under a prefix nobody else uses."""
-    opened = Stream(valkey.url, prefix=f"test-{uuid4().hex}")
+    opened = Stream(valkey.url, prefix=own_prefix())
     yield opened
     await opened.close()
 

@@ -1,7 +1,6 @@
 """The pages of orders: found, shown with the way they took, and told what shall happen."""
 
 from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import httpx2
 import pytest
@@ -24,6 +23,7 @@ from tests.console.desk import (
     live_request,
     text_of,
 )
+from tests.least_privilege import own_prefix
 from tests.orders.rest import CUP, MUG, post, put
 from tests.orders.sample import answer, catalogue, draft, issued, placed, reserved, standing_at
 from tests.valkey import ValkeyServer
@@ -222,7 +222,7 @@ async def test_who_may_only_look_is_offered_nothing_to_change(database: Database
 async def test_a_chain_is_drawn_from_the_request_to_its_last_effect(
     client: httpx2.AsyncClient, app: FastAPI, database: Database, valkey: ValkeyServer
 ) -> None:
-    stream = Stream(valkey.url, prefix=f"test-{uuid4().hex}")
+    stream = Stream(valkey.url, prefix=own_prefix())
     ours = [each for each in SUBSCRIBERS if each.name in {"orders", "inventory"}]
     await subscribed(database, *ours)
     stock = {"lines": [{"sku": "MUG", "quantity": 5}]}

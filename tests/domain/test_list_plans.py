@@ -13,6 +13,7 @@ from app.db import Database
 from app.modules.inventory.service.read import list_movements
 from app.modules.orders.service.read import list_orders
 from tests.bus.plans import explained, nodes
+from tests.least_privilege import as_owner
 
 Page = Callable[[AsyncSession], Awaitable[int]]
 
@@ -41,8 +42,9 @@ async def filled(database: Database) -> Database:
     async with database.write() as session:
         for statement in FILL.split(";"):
             await session.execute(text(NUMBERS + statement))
-        if not database.single_writer:
-            await session.execute(text("ANALYZE orders, order_lines, stock_movements"))
+    if not database.single_writer:
+        async with as_owner(database) as connection:
+            await connection.execute(text("ANALYZE orders, order_lines, stock_movements"))
     return database
 
 

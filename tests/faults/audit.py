@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bus.event import Event
 from app.bus.subscriber import Failed, Handler, Subscriber
 from app.db import Database
+from tests.least_privilege import as_owner
 
 audit = Table(
     "effect_audit",
@@ -24,7 +25,7 @@ audit = Table(
 
 async def create_audit(database: Database) -> None:
     """Create the table in a migrated database."""
-    async with database.writer.begin() as connection:
+    async with as_owner(database) as connection:
         await connection.run_sync(audit.create)
 
 

@@ -28,6 +28,7 @@ from tests.bus.sample import QUICK, Heard, Rang, ring, subscribed
 from tests.faults.audit import audit, audited, create_audit
 from tests.faults.checks import bus_broken
 from tests.faults.crash import Crash, CrashingDatabase, CrashingStream, Trap
+from tests.least_privilege import as_owner, as_superuser, lose, own_prefix
 
 LIVES = 20
 
@@ -96,7 +97,7 @@ async def survive(
 ) -> tuple[int, list[str]]:
     """Live with crashes at these points; return the points of a life and what is broken then."""
     trap = Trap(*at)
-    stream = CrashingStream(url, f"test-{uuid4().hex}", trap)
+    stream = CrashingStream(url, own_prefix(), trap)
     failing = {2}
     await subscribed(inner, *saga(failing))
     await ring(inner, *[Rang(bell="a", volume=volume) for volume in range(4)])
@@ -108,12 +109,12 @@ async def survive(
                 break
             except Crash:
                 if flushed:
-                    await stream._redis.delete(*map(stream.key, ("bells", "ears")))
+                    await lose(stream, "bells", "ears")
             finally:
                 database.forget()
         return trap.seen, await bus_broken(inner)
     finally:
-        await stream._redis.delete(*map(stream.key, ("bells", "ears")))
+        await lose(stream, "bells", "ears")
         await stream.close()
 
 
@@ -214,16 +215,16 @@ async def on_postgresql(*urls: str) -> AsyncIterator[Ground]:
             stack.push_async_callback(inner.close)
             await create_audit(inner)
             stack.push_async_callback(_drop_audit, inner)
-            async with inner.write() as session:
-                await session.execute(text("SELECT pg_stat_reset()"))
+            async with as_superuser(inner) as connection:
+                await connection.execute(text("SELECT pg_stat_reset()"))
 
         @asynccontextmanager
         async def ground() -> AsyncIterator[Database]:
             async with free:
                 url = idle.pop()
                 try:
-                    async with opened[url].write() as session:
-                        await session.execute(text(_EMPTY))
+                    async with as_superuser(opened[url]) as connection:
+                        await connection.execute(text(_EMPTY))
                     yield opened[url]
                 finally:
                     idle.append(url)
@@ -232,5 +233,5 @@ async def on_postgresql(*urls: str) -> AsyncIterator[Ground]:
 
 
 async def _drop_audit(inner: Database) -> None:
-    async with inner.writer.begin() as connection:
+    async with as_owner(inner) as connection:
         await connection.run_sync(audit.drop)

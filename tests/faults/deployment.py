@@ -8,19 +8,20 @@ from pathlib import Path
 from random import Random
 
 import anyio
-from pydantic import SecretStr
 from sqlalchemy import make_url
 
 from app import db, schema
 from app.bus.embedded import running_engine_url
 from app.bus.stream import Stream
 from app.settings import Settings
+from tests import least_privilege
 from tests.faults import menu, on_redis
 from tests.faults.audit import create_audit
 from tests.faults.keeper import Keeper
 from tests.faults.menu import Poisoner
 from tests.faults.on_postgres import Postgres, move_tables, small_disk
 from tests.faults.proxy import Proxy
+from tests.least_privilege import application
 from tests.postgres import PostgresServer
 from tests.valkey import ValkeyServer
 
@@ -159,8 +160,10 @@ async def servers(
         name = make_url(url).database
         environment = {
             **QUICK,
-            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{before_postgres.port}/{name}",
-            "REDIS_URL": f"redis://127.0.0.1:{before_valkey.port}/0",
+            "DATABASE_URL": application(
+                f"postgresql://postgres@127.0.0.1:{before_postgres.port}/{name}"
+            ),
+            "REDIS_URL": application(f"redis://127.0.0.1:{before_valkey.port}/0"),
             "FAULTS_PLANT": plant,
         }
         keepers = [
@@ -203,8 +206,7 @@ async def _postgres(stack: AsyncExitStack, disk: Path | None) -> tuple[PostgresS
     stack.callback(postgres.stop)
     await anyio.to_thread.run_sync(postgres.start)
     url = await anyio.to_thread.run_sync(postgres.create_database)
-    settings = {"DATABASE_URL": SecretStr(url), "REDIS_URL": SecretStr("redis://unused")}
-    await schema.migrate(Settings.model_validate(settings))
+    await anyio.to_thread.run_sync(least_privilege.migrate, postgres, url)
     owner = db.postgresql(url)
     await create_audit(owner)
     await owner.close()

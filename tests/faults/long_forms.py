@@ -13,17 +13,18 @@ from pathlib import Path
 
 import anyio
 import structlog
-from pydantic import SecretStr
 
 from app import schema
 from app.main import create_app
 from app.settings import Settings
+from tests import least_privilege
 from tests.domain import lives as domain
 from tests.domain.world import World as LivingWorld
 from tests.faults.crash_commands import dying_at, dying_everywhere
 from tests.faults.crash_points import Ground, on_postgresql, on_sqlite, singles_and_pairs
 from tests.faults.protocol import histories as protocol
 from tests.faults.protocol.world import World
+from tests.least_privilege import application
 from tests.postgres import PostgresServer
 from tests.valkey import ValkeyServer
 
@@ -146,6 +147,5 @@ async def _postgresql() -> AsyncIterator[Ground]:
         stack.push_async_callback(anyio.to_thread.run_sync, postgres.stop)
         urls = [await anyio.to_thread.run_sync(postgres.create_database) for _ in range(_DATABASES)]
         for url in urls:
-            values = {"DATABASE_URL": SecretStr(url), "REDIS_URL": SecretStr("redis://unused")}
-            await schema.migrate(Settings.model_validate(values))
-        yield await stack.enter_async_context(on_postgresql(*urls))
+            await anyio.to_thread.run_sync(least_privilege.migrate, postgres, url)
+        yield await stack.enter_async_context(on_postgresql(*map(application, urls)))

@@ -201,8 +201,8 @@ class Primary:
 
     @property
     def url(self) -> str:
-        """The URL of the server that is the primary now."""
-        return self._server.url
+        """The URL of the server that is the primary now, for who may do everything to it."""
+        return self._server.admin_url
 
     async def stop(self) -> None:
         """End the server for good."""

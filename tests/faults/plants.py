@@ -148,7 +148,7 @@ def groups_at_the_end(patch: Patch) -> None:
         for context in contexts:
             key = self.key(context)
             with _translated():
-                if not await self._redis.exists(key) or group not in [
+                if await self._redis.type(key) == "none" or group not in [
                     one["name"] for one in await self._redis.xinfo_groups(key)
                 ]:
                     await self._redis.xgroup_create(key, group, id="$", mkstream=True)

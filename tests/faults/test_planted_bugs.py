@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 import anyio
 import pytest
@@ -29,6 +28,7 @@ from tests.faults.audit import audited, create_audit
 from tests.faults.checks import NO_DEADLOCK, NOTHING_LOST, broken, bus_broken
 from tests.faults.plants import PLANTS
 from tests.inventory.sample import decide, request, stock
+from tests.least_privilege import as_superuser, lose, own_prefix
 from tests.transactions import blocked, holding
 from tests.valkey import ValkeyServer
 
@@ -138,7 +138,7 @@ async def the_engine_refuses_a_page(bench: Bench) -> None:
     await bench.stream._redis.set(bench.stream.key("bells"), "no stream")
     with suppress(StreamError):
         await relay_all(bench.database, bench.stream)
-    await bench.stream._redis.delete(bench.stream.key("bells"))
+    await lose(bench.stream, "bells")
     await relay_all(bench.database, bench.stream)
     await drained(bench)
 
@@ -243,9 +243,9 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     await create_audit(database)
     if not database.single_writer:
-        async with database.write() as session:
-            await session.execute(text("SELECT pg_stat_reset()"))
-    stream = Stream(valkey.url, prefix=f"test-{uuid4().hex}")
+        async with as_superuser(database) as connection:
+            await connection.execute(text("SELECT pg_stat_reset()"))
+    stream = Stream(valkey.url, prefix=own_prefix())
     yield Bench(database, stream, monkeypatch)
     await stream.close()
 

@@ -6,6 +6,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.db import Database
 from tests.inventory.sample import decide, levels, movements, request, stock
+from tests.least_privilege import as_owner
 
 
 @pytest.mark.parametrize(
@@ -19,8 +20,8 @@ async def test_the_ledger_is_append_only(database: Database, change: str) -> Non
     await stock(database, MUG=1)
 
     with pytest.raises(DBAPIError, match="append-only"):
-        async with database.write() as session:
-            await session.execute(text(change))
+        async with as_owner(database) as connection:
+            await connection.execute(text(change))
 
     assert [row.d_on_hand for row in await movements(database)] == [1]
 

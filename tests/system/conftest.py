@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from app.cli.verify import verified
 from app.settings import load_settings
+from tests import least_privilege
 from tests.conftest import PostgresFixture
 from tests.system.orderly import Orderly
 from tests.valkey import ValkeyServer
@@ -26,6 +27,12 @@ class Deployment:
     stack: ExitStack
     valkey: ValkeyServer | None = None
     processes: list[Orderly] = field(default_factory=list)
+
+    @property
+    def as_owner(self) -> Mapping[str, str]:
+        """The environment of who runs `migrate`."""
+        url = least_privilege.owner_url(self.environment["DATABASE_URL"])
+        return {**self.environment, "DATABASE_URL": url}
 
     @property
     def embedded(self) -> bool:

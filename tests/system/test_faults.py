@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app import db
 from tests.conftest import PostgresFixture
+from tests.least_privilege import as_owner
 from tests.system.conftest import Deployment
 from tests.system.orderly import Orderly, Shop, run
 
@@ -179,7 +180,7 @@ def _break_the_relay(deployment: Deployment) -> None:
 
     async def rename() -> None:
         opened = db.postgresql(deployment.environment["DATABASE_URL"])
-        async with opened.writer.begin() as connection:
+        async with as_owner(opened) as connection:
             await connection.execute(text("ALTER TABLE outbox RENAME TO gone"))
         await opened.close()
 

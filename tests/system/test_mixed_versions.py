@@ -1,7 +1,6 @@
 """A rolling deploy that begins with the API: what is new waits for the workers that know it."""
 
 from collections.abc import Iterator
-from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -24,6 +23,7 @@ from tests.bus.sample import (
 )
 from tests.bus.test_mixed_builds import Tolled, new_build
 from tests.conftest import PostgresFixture
+from tests.least_privilege import own_prefix
 from tests.valkey import ValkeyServer
 
 
@@ -39,7 +39,7 @@ async def test_an_api_of_the_new_build_may_come_before_its_workers(
 ) -> None:
     by_old, by_new = Effects(), Effects()
     old, new = listening(by_old), new_build(by_new)
-    prefix = f"test-{uuid4().hex}"
+    prefix = own_prefix()
     settings = Settings.model_validate(
         {
             "role": Role.API,

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import uuid4
 
 import pytest
 
@@ -13,6 +12,7 @@ from app.bus.verdict import DeadLettered
 from app.db import Database
 from tests.bus.owing import published
 from tests.bus.sample import Rang, delivery_rows, handled_count, relay_all, ring
+from tests.least_privilege import own_prefix
 from tests.starter import ROOT, Started, clean_environment, starter
 from tests.system import poison_worker
 from tests.system.poison_worker import KILLED, POISON, fatal_ears
@@ -44,7 +44,7 @@ def worker(*words: str) -> Iterator[Started]:
 async def test_poison_that_kills_is_a_dead_letter_after_five_lives(
     database: Database, valkey: ValkeyServer, kind: str, name: str, poisons: int
 ) -> None:
-    prefix = f"test-{uuid4().hex}"
+    prefix = own_prefix()
     events = [Rang(bell="a") for _ in range(25)]
     for place in range(poisons):
         events[3 + 4 * place] = Rang(bell=POISON)

@@ -13,6 +13,7 @@ from app.bus.retention import Retention, RetentionPolicy
 from app.bus.sql import now
 from app.db import Database
 from app.web import claims, idempotency
+from tests.least_privilege import as_owner
 from tests.web.conftest import connected
 from tests.web.sample import Process, count, problem_of, settings, things
 
@@ -22,7 +23,7 @@ THING: dict[str, Any] = {"sku": "MUG", "quantity": 1}
 @pytest.fixture
 async def process(database: Database) -> Process:
     """Put the sample's table beside ours on a migrated database."""
-    async with database.writer.begin() as connection:
+    async with as_owner(database) as connection:
         await connection.run_sync(things.create)
     return Process(settings=settings(), database=database)
 

@@ -8,6 +8,7 @@ import pytest
 from fastapi import Depends, FastAPI, Request, Response
 
 from app.bus.tables import metadata
+from tests.least_privilege import as_owner
 from tests.web.sample import Process, ThingIn, build
 
 JSON = {"content-type": "application/json"}
@@ -39,7 +40,7 @@ def seen(response: httpx2.Response) -> tuple[int, dict[str, str], bytes]:
 @pytest.fixture(autouse=True)
 async def events(process: Process) -> None:
     """Make the tables that a route which takes orders looks into."""
-    async with process.database.writer.begin() as connection:
+    async with as_owner(process.database) as connection:
         await connection.run_sync(metadata.create_all)
 
 

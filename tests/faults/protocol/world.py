@@ -33,6 +33,7 @@ from tests.faults.crash import Crash, CrashingDatabase, CrashingStream, Gate, Ki
 from tests.faults.crash_points import careless, remove
 from tests.faults.protocol.clock import Clock
 from tests.faults.protocol.script import Script, subscribers
+from tests.least_privilege import admin_url, own_prefix
 
 Fault: TypeAlias = tuple[Kind, int] | None
 """What strikes an action, and at which of the points it comes to."""
@@ -139,8 +140,8 @@ class World:
         self.clock.rule(self.inner.writer, self.inner.reader)
         listen(self.inner.writer.sync_engine, "connect", careless)
         self.database: Any = CrashingDatabase(self.inner, self._trap, wide=True)
-        self.stream = CrashingStream(url, f"test-{uuid4().hex}", self._trap)
-        self.engine: Any = redis.Redis.from_url(url)
+        self.stream = CrashingStream(url, own_prefix(), self._trap)
+        self.engine: Any = redis.Redis.from_url(admin_url(self.stream))
         self.run(lambda: create_audit(self.inner))
         newest = subscribers(self.script, self.names, old=False)
         self.run(lambda: subscribed(self.inner, *newest))
