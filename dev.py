@@ -47,6 +47,7 @@ Usage: python3 dev.py WORD [ARGUMENTS]
   lint     check format, lint, types and the import rules
   check    lint, then test
   bench    measure Orderly beside its peers on this machine (Linux); --quick takes three minutes
+  image    build the container image and try it (Linux, root, buildah, crun)
   format   format the code and fix what can be fixed
   lock     make requirements*.lock again; --upgrade takes newer versions
   new-module NAME   copy examples/add_a_module into the house under a name of its own
@@ -211,6 +212,12 @@ def bench(arguments: list[str]) -> int:
     return become("-m", "bench", *arguments)
 
 
+def image(arguments: list[str]) -> int:
+    """Build the image and try it in place of this process."""
+    install(DEV_LOCK)
+    return become("-m", "deploy.image", *arguments)
+
+
 def new_module(arguments: list[str]) -> int:
     """Copy the example module under another name."""
     install(DEV_LOCK)
@@ -292,6 +299,7 @@ def main(arguments: list[str]) -> int:
         "lint": lint,
         "check": lambda: check(rest),
         "bench": lambda: bench(rest),
+        "image": lambda: image(rest),
         "format": format_code,
         "new-module": lambda: new_module(rest),
         "lock": lambda: lock(rest),

@@ -1,11 +1,17 @@
 """`python -m app`: the command line."""
 
 import gc
+import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run a command; what cannot be started is one sentence and exit code 1."""
+    if os.getpid() == 1:
+        # The first process of a container is spared the default action, which is to end: a stop
+        # before `serve` listens for one would wait for the kill.
+        signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     try:
         _run()
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -13,38 +13,14 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from app.cli.commands import commands
-from app.main import create_app
 from app.settings import Settings
 from tests.starter import ROOT, clean_environment
 from tests.system.conftest import Deployment
-
-README = (ROOT / "README.md").read_text()
-
-END = "--- end of block {} ---"
-METHODS = ("GET", "PUT", "POST", "DELETE")
+from tests.system.tour import README, as_one_script, differences, matches, tour
 
 
-def section(title: str) -> str:
-    """Return the text below a heading of README."""
-    return README.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
-
-
-def tour() -> list[tuple[str, str]]:
-    """Return each block of commands with what README says is printed, or nothing."""
-    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", section("A tour"), flags=re.DOTALL | re.MULTILINE)
-    shown = {at - 1: text for at, (kind, text) in enumerate(blocks) if not kind}
-    return [(text, shown.get(at, "")) for at, (kind, text) in enumerate(blocks) if kind == "sh"]
-
-
-def matches(shown: str, printed: str) -> bool:
-    """Tell whether README shows what was printed: … is anything, and blanks do not count."""
-    parts = ["".join(part.split()) for part in shown.split("…")]
-    return re.search(".*".join(map(re.escape, parts)), "".join(printed.split())) is not None
-
-
-def typed(script: str, url: str, directory: Path) -> str:
-    """Type it in one shell, beside the data of the server at url, and return what is printed."""
-    script = script.replace("http://127.0.0.1:8000", url)
+def typed(script: str, directory: Path) -> str:
+    """Type it in one shell, beside the data of a server, and return what is printed."""
     script = script.replace("python3 dev.py", f"{sys.executable} -m app")
     script = script.replace("examples/", f"{ROOT}/examples/")
     done = subprocess.run(
@@ -65,17 +41,11 @@ async def test_the_tour_goes_as_readme_says(deploy: Callable[[str], Deployment])
         pytest.skip("there is no curl")
     embedded = deploy("embedded")
     url = embedded.start_all().url
-    blocks = tour()
-    script = "\n".join(
-        f"{commands}echo; echo '{END.format(at)}'" for at, (commands, _) in enumerate(blocks)
-    )
 
-    printed = await anyio.to_thread.run_sync(typed, script, url, embedded.directory)
+    printed = await anyio.to_thread.run_sync(typed, as_one_script(url), embedded.directory)
 
-    assert len(blocks) == 8
-    for at, (commands_, shown) in enumerate(blocks):
-        found, _, printed = printed.partition(END.format(at))
-        assert matches(shown, found), f"{commands_}\n{shown}\n{found}"
+    assert len(tour()) == 8
+    assert differences(printed) == []
     await embedded.verify()
 
 
@@ -114,29 +84,3 @@ def test_every_setting_that_readme_names_is_there() -> None:
     names = {f"APP_{name.upper()}" for name in Settings.model_fields}
 
     assert set(re.findall(r"\bAPP_\w+", README)) <= names
-
-
-def test_the_table_of_routes_is_complete(tmp_path: Path) -> None:
-    named = set(named_routes())
-    app = create_app(Settings(data=tmp_path))
-    there = {
-        (method.upper(), re.sub(r"{\w+}", "{}", path))
-        for path, methods in app.openapi()["paths"].items()
-        for method in methods
-        if path.startswith("/v1/")
-    }
-
-    # A module that was added tells of its own routes elsewhere.
-    rooms = {path.split("/")[2] for _, path in named}
-    there = {(method, path) for method, path in there if path.split("/")[2] in rooms}
-    ops = {(method, path) for method, path in there if path.startswith("/v1/ops/")}
-    assert {method for method, _ in ops} == {m for m, path in named if path == "/v1/ops/…"}
-    assert there - ops == {(m, path) for m, path in named if path != "/v1/ops/…"}
-
-
-def named_routes() -> Iterator[tuple[str, str]]:
-    """Yield the method and path of every route that README's table names."""
-    for methods, path in re.findall(r"`([A-Z, ]+) (/v1/\S+)`", section("REST in brief")):
-        for method in methods.split(", "):
-            assert method in METHODS, method
-            yield method, re.sub(r"{\w+}", "{}", path)

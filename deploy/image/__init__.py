@@ -1,0 +1,1 @@
+"""The container image: built, looked into and tried as it will be used."""
