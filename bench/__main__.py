@@ -10,18 +10,33 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from bench import growth, intake, latency, pipeline, plots, profiles, relay, start
+from bench import (
+    batches,
+    front_page,
+    growth,
+    intake,
+    latency,
+    pipeline,
+    plots,
+    profiles,
+    relay,
+    scale_out,
+    simulation,
+    start,
+)
 from bench.case import Case, Effort
 from bench.machine import in_a_sentence, machine
 from bench.report import Results, latest
 from bench.servers import Servers
 
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
-GROUPS = (intake, relay, pipeline, latency, growth, start, profiles)
+GROUPS = (intake, relay, pipeline, latency, growth, batches, scale_out, start, profiles)
 
 
 def main() -> int:
     """Measure what the command line asks for, print it, and keep it."""
+    if sys.argv[1:2] == ["--simulate"]:
+        return simulation.main(sys.argv[2:])
     parser = _parser()
     asked = parser.parse_args()
     if asked.markdown or asked.docs:
@@ -41,7 +56,7 @@ def main() -> int:
     print(results.plain())
     print(f"\ntook {(time.monotonic() - began) / 60:.1f} minutes")
     if not (asked.quick or asked.only) or asked.keep:
-        print(f"kept in {results.save()}")
+        print(f"kept in {results.save(part=bool(asked.only))}")
     return 1 if results.failures else 0
 
 
@@ -64,7 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--docs",
         action="store_true",
-        help="measure nothing: put a kept run into docs/performance.md, plots included",
+        help="measure nothing: put a kept run into docs/performance.md and README, plots included",
+    )
+    parser.add_argument(
+        "--simulate",
+        action="store_true",
+        help="measure nothing: what large rates take, by `bench.simulation`; comes first",
     )
     parser.add_argument("file", nargs="?", type=Path, help="which run is meant (the last one)")
     return parser
@@ -81,7 +101,8 @@ def _show(path: Path | None, *, into_docs: bool) -> int:
     before, begin, rest = PAGE.read_text().partition("<!-- figures -->")
     _, end, after = rest.partition("<!-- end of figures -->")
     PAGE.write_text(f"{before}{begin}\n{results.markdown()}\n{end}{after}")
-    print("\n".join(str(each) for each in (PAGE, *plots.write(results.medians()))))
+    written = (PAGE, front_page.write(), *plots.write(results.medians()))
+    print("\n".join(map(str, written)))
     return 0
 
 

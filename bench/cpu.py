@@ -35,6 +35,18 @@ def tree(pid: int) -> list[int]:
     return found
 
 
+def machine_s() -> float:
+    """Return the time that all cores of the machine have been busy so far, in seconds."""
+    words = Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+    user, nice, system, _idle, _waiting, *interrupted = (int(word) for word in words[:8])
+    return (user + nice + system + sum(interrupted)) * _TICK_S
+
+
+def own_s() -> float:
+    """Return the CPU seconds of this process, and of children that it has waited for."""
+    return sum(os.times()[:4])
+
+
 def freeze(pid: int) -> None:
     """Hold a process and its children still, while the work for them is laid out."""
     for each in tree(pid):

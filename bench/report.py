@@ -104,10 +104,13 @@ class Results:
         lines += ["", ", ".join(f"{name} {version}" for name, version in packages.items()) + "."]
         return "\n".join(lines)
 
-    def save(self) -> Path:
-        """Write everything as JSON into bench/results/ and return the file."""
+    def save(self, *, part: bool = False) -> Path:
+        """Write everything as JSON into bench/results/ and return the file.
+
+        A part of a run is called so, and is never `latest`.
+        """
         FOLDER.mkdir(exist_ok=True)
-        kind = "quick" if self.quick else "run"
+        kind = "quick" if self.quick else "part" if part else "run"
         path = FOLDER / f"{self.at:%Y-%m-%d-%H%M}-{kind}.json"
         groups = {
             group: {
@@ -146,8 +149,8 @@ class Results:
 
 
 def latest() -> Path | None:
-    """Return the last run that was kept."""
-    return max(FOLDER.glob("*.json"), default=None)
+    """Return the last run of everything that was kept."""
+    return max(FOLDER.glob("*-run.json"), default=None)
 
 
 def _line(cells: Sequence[str]) -> str:

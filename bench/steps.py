@@ -62,7 +62,7 @@ def run_steps(
             stdout=subprocess.PIPE,
             stderr=log,
         )
-        ends_with_us = EndsWithUs(process)
+        ends_with_us = EndsWithUs(process.pid)
         try:
             figures = _follow(servers, process)
         finally:

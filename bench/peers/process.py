@@ -14,7 +14,7 @@ from bench.cpu import send, tree, tree_s
 from bench.peers import tables
 from bench.servers import Servers
 from tests.ends import EndsWithUs
-from tests.system.orderly import clean_environment
+from tests.starter import clean_environment
 
 _READY = b"ready"
 _PATIENCE_S = 60
@@ -75,7 +75,7 @@ class Peer:
             stdout=subprocess.PIPE,
             stderr=self._log,
         )
-        self._ends_with_us = EndsWithUs(self._process)
+        self._ends_with_us = EndsWithUs(self._process.pid)
         assert self._process.stdout is not None
         # One that never gets ready is ended, which ends its output too.
         impatience = threading.Timer(_PATIENCE_S, self._process.kill)
@@ -104,7 +104,7 @@ class Peer:
             stdout=subprocess.PIPE,
             stderr=self._log,
         )
-        ends_with_us = EndsWithUs(feeder)
+        ends_with_us = EndsWithUs(feeder.pid)
         assert feeder.stdout is not None
         feeder.stdout.readline()
         if before is not None:
