@@ -1,6 +1,7 @@
 """Every knob once: its name carries the unit, its description becomes `.env.example`."""
 
 import ipaddress
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         validate_by_name=True,
+        allow_inf_nan=False,
     )
 
     role: Role = Field(Role.ALL, description="What this process does: all, api or worker.")
@@ -207,7 +209,9 @@ class Settings(BaseSettings):
         try:
             _ = self.timeouts
         except ValueError as error:
-            msg = f"The timeouts contradict each other: {error}."
+            said = re.sub(r"(lock|statement|handler)(?=_s)", r"\1_timeout", str(error))
+            said = re.sub(r"\w+_s\b", lambda found: variable_of(found[0]), said)
+            msg = f"The timeouts contradict each other: {said}."
             raise ValueError(msg) from error
         return self
 

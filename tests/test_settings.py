@@ -72,6 +72,28 @@ def test_a_mistake_names_the_variable_and_what_was_found(monkeypatch: pytest.Mon
         load_settings()
 
 
+@pytest.mark.parametrize("endless", ["inf", "nan"])
+@pytest.mark.parametrize("name", ["APP_DRAIN_S", "APP_CLAIM_IDLE_S", "APP_RETENTION_DAYS"])
+def test_what_never_ends_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, endless: str
+) -> None:
+    monkeypatch.setenv(name, endless)
+
+    with pytest.raises(StartupError, match=f"{name} is not usable: .*'{endless}'"):
+        load_settings()
+
+
+def test_timeouts_in_the_wrong_order_are_called_by_their_variables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("APP_STATEMENT_TIMEOUT_S", "30")
+
+    with pytest.raises(
+        StartupError, match="APP_STATEMENT_TIMEOUT_S must be less than APP_HANDLER_TIMEOUT_S"
+    ):
+        load_settings()
+
+
 def test_a_mistake_in_a_secret_does_not_repeat_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_API_KEY", "hunter2")
 

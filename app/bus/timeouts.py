@@ -19,9 +19,9 @@ class Timeouts:
     idle_in_transaction_s: float = 25.0
 
     def __post_init__(self) -> None:
-        named = [(field.name, float(getattr(self, field.name))) for field in fields(self)]
-        for (shorter, less), (longer, more) in pairwise(named):
-            if not 0 < less < more:
+        ours = [(field.name, float(getattr(self, field.name))) for field in fields(self)]
+        for (shorter, less), (longer, more) in pairwise([("0", 0.0), *ours]):
+            if not less < more:
                 msg = f"{shorter} must be less than {longer}, and they are {less:g} and {more:g}"
                 raise ValueError(msg)
 

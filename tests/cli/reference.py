@@ -36,7 +36,10 @@ def reference() -> str:
         text, _, example = command.help.partition("Example: `")
         paragraphs = [" ".join(each.split()) for each in text.strip().split("\n\n")]
         parts += [f"### `{words}`", "", *_spaced(paragraphs)]
-        parts += ["```", f"python3 dev.py {example.strip().rstrip('`')}", "```", ""]
+        typed = example.strip().rstrip("`")
+        # Most name the command; what a shell does with it is whole as it is.
+        start = "" if "python3 dev.py" in typed else "python3 dev.py "
+        parts += ["```", f"{start}{typed}", "```", ""]
         rows = [_row(one) for one in command.params if one.name != "help"]
         if rows:
             parts += ["| | | |", "|---|---|---|", *rows, ""]

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.main import create_app
 from app.settings import Settings
+from tests.contracts import rest_page
 
 FILE = Path(__file__).with_suffix(".json")
 
@@ -60,4 +61,6 @@ def written(of: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(written(contract(document())))
+    now = document()
+    FILE.write_text(written(contract(now)))
+    rest_page.write(now)

@@ -87,11 +87,13 @@ def test_the_tutorial_goes_as_it_says(checkout: Path) -> None:
     ran = run(checkout, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "tests/shipping")
     assert ran.returncode == 0, ran.stdout
 
+    assert typed[2:] == ["python3 dev.py run", "curl $V1/shipping", "python3 dev.py fill shipping"]
     with running(checkout) as url:
         (shipment,) = shipments_of_an_order(url)
+        # And a module that was added can hear what it missed.
+        filled = run(checkout, "-m", "app", "fill", "shipping", "--url", url)
     assert shipment["status"] == "prepared"
-    # And a module that was added can hear what it missed.
-    assert typed[-1] == "python3 dev.py fill shipping"
+    assert filled.returncode == 0, filled.stderr
 
 
 @contextmanager
