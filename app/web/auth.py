@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import AppError
 from app.web import problem, rate, state
 from app.web.body import CHANGING
+from app.web.heads import heads
 from app.web.keyring import KeyRing
 from app.web.principal import (
     KEY,
@@ -174,11 +175,12 @@ class Require(_Guard):
         super().__init__()
         self.scope = scope
         self.customers = customers
+        self._opened_by = Principal.opening(scope)
 
     async def __call__(self, request: Request) -> Principal:
         """Return who asks; refuses a key without the scope, and customers' keys where told to."""
         known = await identify(request)
-        if known.lacks([self.scope]):
+        if self._opened_by.isdisjoint(known.scopes):
             raise InsufficientScopeError(f"The API key needs the scope {self.scope}.", self.scope)
         if known.customer_id is not None and not self.customers:
             raise NotForCustomersError("A key that is bound to a customer cannot do this.")
@@ -284,4 +286,4 @@ def _is_health(path: str) -> bool:
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    return [value.decode("latin-1") for value in heads(scope).get(name, ())]

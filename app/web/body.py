@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError
 from app.web import problem
+from app.web.heads import heads
 from app.web.problem import MalformedJsonError
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -18,6 +19,8 @@ CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 PARSED = "orderly.json"
 """Where a request's scope has what its body says, once that was read and is sound."""
+
+_NONE = (b"",)
 
 # Pages of the console have forms, and only they.
 _FORMS = "/console/"
@@ -53,14 +56,10 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] not in CHANGING:
             await self._app(scope, receive, send)
             return
-        length, chunked, media_type = b"", False, b""
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                length = value.strip().lstrip(b"0")
-            elif name == b"transfer-encoding":
-                chunked = True
-            elif name == b"content-type":
-                media_type = value
+        said = heads(scope)
+        length = said.get(b"content-length", _NONE)[-1].strip().lstrip(b"0")
+        media_type = said.get(b"content-type", _NONE)[-1]
+        chunked = b"transfer-encoding" in said
         is_form = scope["path"].startswith(_FORMS) and _is_form(media_type)
         refusal: AppError | None = (
             None if is_form or _is_json(media_type) else _not_json(media_type)

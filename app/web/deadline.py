@@ -1,6 +1,7 @@
 """How long a request may take, until its answer begins; and what a stop makes of half-sent ones."""
 
 import asyncio
+import math
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,13 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import AppError
 from app.web import problem
 from app.web.body import CHANGING
+from app.web.heads import heads
 
 LONGEST_WAIT_S = 30
 """What `Prefer: wait=N` can ask for, in seconds."""
 
 _WAIT = re.compile(rb"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
 
-# How soon a request that waits for its own body hears that the process stops.
+# How often somebody looks: so soon a request that waits for its body hears of a stop.
 _LOOK_EVERY_S = 0.25
 
 
@@ -82,14 +84,15 @@ class Deadline:
         self._underway: dict[_Work, None] = {}
         # One timer for all: one for each request costs more than all else that is done here.
         self._timer: asyncio.TimerHandle | None = None
+        self._due = -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application until the deadline, and answer in its place after it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        clock = asyncio.get_running_loop().time
-        work = _Work(scope, clock() + self._timeout_s + wait_s(scope))
+        now = asyncio.get_running_loop().time()
+        work = _Work(scope, now + self._timeout_s + wait_s(scope))
         started, whole = False, scope["method"] not in CHANGING
 
         async def receiving() -> Message:
@@ -97,7 +100,6 @@ class Deadline:
             if whole:
                 return await receive()
             work.is_reading = True
-            self._look_at(clock() + _LOOK_EVERY_S)
             part = await receive()
             work.is_reading = False
             whole = not part.get("more_body", False)
@@ -115,7 +117,9 @@ class Deadline:
             await send(message)
 
         self._underway[work] = None
-        self._look_at(work.until)
+        # One that should have run by now may be another loop's, which has ended.
+        if not now - _LOOK_EVERY_S <= self._due <= work.until:
+            self._look_at(min(work.until, now + _LOOK_EVERY_S))
         try:
             with work.cut:
                 await self._app(scope, receiving, sending)
@@ -142,35 +146,30 @@ class Deadline:
         return DeadlineExceededError(detail, headers={"Retry-After": "1"})
 
     def _look_at(self, moment: float) -> None:
-        """Have somebody look after the requests at a moment of the loop's clock, or before."""
-        loop = asyncio.get_running_loop()
+        """Have somebody look after the requests at a moment of the loop's clock."""
         if self._timer is not None:
-            due = self._timer.when()
-            # One that should have run by now may be another loop's, which has ended.
-            if loop.time() - _LOOK_EVERY_S <= due <= moment:
-                return
             self._timer.cancel()
-            moment = min(moment, due)
-        self._timer = loop.call_at(moment, self._look)
+        self._timer = asyncio.get_running_loop().call_at(moment, self._look)
+        self._due = moment
 
     def _look(self) -> None:
         """End what is late; and what is half sent, once the process stops."""
-        self._timer = None
+        self._timer, self._due = None, -math.inf
         now = asyncio.get_running_loop().time()
         for work in list(self._underway):
             work.is_late = work.until <= now
             if work.is_late or (work.is_reading and work.scope["app"].state.runtime.draining):
                 del self._underway[work]
                 work.cut.cancel()
-        for work in self._underway:
-            self._look_at(now + _LOOK_EVERY_S if work.is_reading else work.until)
+        if self._underway:
+            soonest = min(work.until for work in self._underway)
+            self._look_at(min(soonest, now + _LOOK_EVERY_S))
 
 
 def wait_s(scope: Scope) -> int:
     """Return how many seconds `Prefer: wait=N` asks for, at most `LONGEST_WAIT_S`; 0 without."""
-    for name, value in scope["headers"]:
-        if name == b"prefer":
-            found = _WAIT.search(value)
-            if found:
-                return min(int(found[1]), LONGEST_WAIT_S)
+    for value in heads(scope).get(b"prefer", ()):
+        found = _WAIT.search(value)
+        if found:
+            return min(int(found[1]), LONGEST_WAIT_S)
     return 0

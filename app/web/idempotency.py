@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import AppError
 from app.web import claims, state
 from app.web.claims import Claim, Found, Id, Kept
+from app.web.heads import heads
 
 Item = TypeVar("Item")
 
@@ -243,13 +244,13 @@ def _in_flight() -> InFlightError:
 
 
 def _key_of(request: Request, *, required: bool) -> str | None:
-    given = request.headers.getlist("idempotency-key")
+    given = heads(request.scope).get(b"idempotency-key")
     if not given:
         if required:
             msg = "Send an Idempotency-Key header: any text that is new for each new request."
             raise KeyMissingError(msg)
         return None
-    match = _KEY.fullmatch(given[0]) if len(given) == 1 else None
+    match = _KEY.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
     if match is None:
         msg = "Send one Idempotency-Key of 1 to 255 visible ASCII characters, bare or in quotes."
         raise InvalidKeyError(msg)
