@@ -33,6 +33,9 @@ from app.web.principal import (
 IN_PROCESS = "orderly.principal"
 """Where the scope of a request that this process sends itself has who asks; no client's has it."""
 
+ASKS_FOR_A_SCOPE = "orderly.asks_for_a_scope"
+"""Where the scope of a request says that its route declares one, where that was looked at."""
+
 _LONGEST_HOST = 300
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -147,7 +150,7 @@ def customer_of(request: Request) -> str | None:
     Raises UnauthenticatedError where no dependency asked for a key, so that forgetting it does
     not mean everybody's orders.
     """
-    known: Principal | None = request.state.principal
+    known: Principal | None = request.scope["state"]["principal"]
     if known is None:
         raise UnauthenticatedError("This operation has not asked for a key.", sent=False)
     return known.customer_id
@@ -163,7 +166,8 @@ class _Guard(SecurityBase):
     async def __call__(self, request: Request) -> Principal:
         """Return who asks; refuses everybody where the route has not said for what scope."""
         known = await identify(request)
-        if not any(True for _ in _requirements(request.scope)):
+        scope = request.scope
+        if not (scope.get(ASKS_FOR_A_SCOPE) or any(True for _ in _requirements(scope))):
             raise InsufficientScopeError("No scope opens this operation.")
         return known
 
@@ -224,6 +228,11 @@ def requirements(dependant: Dependant) -> Iterator[Require]:
             yield one.call
         else:
             yield from requirements(one)
+
+
+def asks_for_a_scope(dependant: Dependant) -> bool:
+    """Tell whether a route with these dependencies declares a scope."""
+    return any(True for _ in requirements(dependant))
 
 
 def _requirements(scope: Scope) -> Iterator[Require]:

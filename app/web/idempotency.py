@@ -79,10 +79,13 @@ class InFlightError(AppError):
 
 
 class Reply(NamedTuple):
-    """What a successful request is answered with: stored as it is, and sent again to a repeat."""
+    """What a successful request is answered with: stored as it is, and sent again to a repeat.
+
+    A body that is a text is JSON already.
+    """
 
     status: HTTPStatus
-    body: BaseModel
+    body: BaseModel | str
     headers: Mapping[str, str] = MappingProxyType({})
 
 
@@ -106,7 +109,7 @@ async def once(
 
     Raises InvalidKeyError, KeyMissingError, KeyReusedError, InFlightError, and what work raises.
     """
-    asked = await asking(request, body, work)
+    asked = asking(request, body, work)
     database = (await state.runtime(request)).database
     async with database.write(lock_s=_PATIENCE_S if asked.claim else None) as session:
         [answer] = await once_each(session, [asked], _alone)
@@ -121,12 +124,12 @@ async def _alone(
     return [await work(session) for work in items]
 
 
-async def asking(request: Request, body: BaseModel, item: Item) -> Asked[Item]:
+def asking(request: Request, body: BaseModel, item: Item) -> Asked[Item]:
     """Return item with the claim of its request's key, for `once_each`.
 
     Raises InvalidKeyError or KeyMissingError.
     """
-    settings = await state.settings(request)
+    settings = state.running(request).settings
     key = _key_of(request, required=settings.idempotency_required)
     if key is None:
         return Asked(item, None)
@@ -208,7 +211,7 @@ def _kept(reply: Reply, claim: Claim | None) -> Kept:
         "" if claim is None else claim.fingerprint,
         int(reply.status),
         dict(reply.headers),
-        reply.body.model_dump_json(by_alias=True),
+        reply.body if isinstance(reply.body, str) else reply.body.model_dump_json(by_alias=True),
     )
 
 

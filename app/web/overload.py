@@ -33,7 +33,7 @@ async def not_overloaded(request: Request) -> None:
     go by what was found before. While the stream engine is away orders are taken: see
     `falls_behind`.
     """
-    runtime = await state.runtime(request)
+    runtime = state.running(request)
     limit_s = runtime.settings.outbox_lag_limit_s
     seen = _seen.get(runtime.database)
     if seen is None:
