@@ -3,12 +3,13 @@
 import asyncio
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
 
 import anyio
 import anyio.lowlevel
+from anyio.abc import AsyncBackend
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError
@@ -64,7 +65,7 @@ class _Work:
 
     scope: Scope
     until: float
-    cut: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    cut: anyio.CancelScope
     is_reading: bool = False
     is_late: bool = False
 
@@ -85,6 +86,7 @@ class Deadline:
         # One timer for all: one for each request costs more than all else that is done here.
         self._timer: asyncio.TimerHandle | None = None
         self._due = -math.inf
+        self._backend: type[AsyncBackend] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application until the deadline, and answer in its place after it."""
@@ -92,7 +94,7 @@ class Deadline:
             await self._app(scope, receive, send)
             return
         now = asyncio.get_running_loop().time()
-        work = _Work(scope, now + self._timeout_s + wait_s(scope))
+        work = _Work(scope, now + self._timeout_s + wait_s(scope), self._scope())
         started, whole = False, scope["method"] not in CHANGING
 
         async def receiving() -> Message:
@@ -127,6 +129,12 @@ class Deadline:
             self._underway.pop(work, None)
         if work.cut.cancelled_caught and not started:
             await problem.respond(self._given_up(work), scope, receive, send)
+
+    def _scope(self) -> anyio.CancelScope:
+        """Make a cancel scope, without looking up anew which kind of event loop there is."""
+        if self._backend is None:
+            self._backend = anyio.lowlevel.current_token().backend_class
+        return self._backend.create_cancel_scope()
 
     def _given_up(self, work: _Work) -> AppError:
         # Of a body that is not read to its end, the rest would be taken for the next request.

@@ -152,11 +152,14 @@ async def once_each(
 
     Raises InFlightError when another transaction holds a key for too long, and what work raises.
     """
+    if all(one.claim is None for one in asked):
+        plain = await work(session, [one.item for one in asked])
+        return [one if isinstance(one, AppError) else _answer(_kept(one, None)) for one in plain]
     firsts: dict[Id, Claim] = {}
     for one in asked:
         if one.claim is not None:
             firsts.setdefault(one.claim.id, one.claim)
-    found = await _take(session, firsts) if firsts else Found()
+    found = await _take(session, firsts)
     free = found.fresh | found.expired
     mine = [
         place
