@@ -252,6 +252,9 @@ def _refuse_foreign_pages(scope: Scope, hosts: list[str]) -> None:
 
     Programs send neither header, so nothing changes for them.
     """
+    said = heads(scope)
+    if b"origin" not in said and b"sec-fetch-site" not in said:
+        return
     ours = {host.lower() for host in hosts}
     for origin in _values(scope, b"origin"):
         if not _same_host(origin, ours):

@@ -2,6 +2,8 @@
 
 import logging
 import socket
+import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -243,3 +245,23 @@ async def test_a_half_sent_body_does_not_hold_up_a_stop(process: Process) -> Non
     assert b"connection: close" in head.lower()
     assert b'"code": "stopping"' in body
     assert await count(process.database) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uvloop is not there")
+def test_a_loop_that_was_held_up_serves_the_next_request_all_the_same() -> None:
+    """A timer that is overdue is another kind of object on uvloop."""
+    import uvloop  # noqa: PLC0415 - not on every platform
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        until = time.perf_counter() + 0.3
+        while time.perf_counter() < until:  # the whole loop shall be late
+            pass
+        await Response("done")(scope, receive, send)
+
+    async def three() -> list[int]:
+        transport = httpx2.ASGITransport(app=Deadline(slow, timeout_s=30))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return [(await client.post("/", content=b"x")).status_code for _ in range(3)]
+
+    assert uvloop.run(three()) == [200, 200, 200]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from app.bus.event import Context, current_context, new_id, new_id_hex
@@ -74,8 +75,7 @@ class OrderDraft:
         return self.hold_s or DEFAULT_HOLD_S
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedLine:
+class PlacedLine(NamedTuple):
     """A line with the title and price of its moment; `available` only where it was short.
 
     Of the quantity, `fulfilling` units are in fulfillments under way and `fulfilled` have left.
