@@ -21,7 +21,7 @@ def line(logger: WrappedLogger, method: str, event: EventDict) -> str:
     """Do the work of structlog's processors for context, level, time, tracebacks and JSON."""
     event = structlog.contextvars.merge_contextvars(logger, method, event)
     event["level"] = _LEVELS.get(method, method)
-    event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    event["timestamp"] = datetime.now(UTC)
     if "exc_info" in event:
         event = tracebacks(logger, method, event)
     return in_json(event, default=_fallback)
@@ -38,7 +38,12 @@ def in_json(event: EventDict, *, default: Callable[[object], Any]) -> str:
 
 
 def _fallback(value: object) -> object:
-    """Return what stands for a value that JSON has no form for, as structlog does it."""
+    """Return what stands for a value that JSON has no form for, as structlog does it.
+
+    But a moment is written as `to_json` writes it, which is never asked about one.
+    """
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     try:
         return value.__structlog__()  # type: ignore[attr-defined]  # if it has one
     except AttributeError:

@@ -1,12 +1,9 @@
 """Who may speak to us: the API key, and the browsers' pages that must not."""
 
 import hmac
-import ipaddress
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, ClassVar
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
@@ -19,6 +16,7 @@ from app.web import problem, rate, state
 from app.web.body import CHANGING
 from app.web.heads import heads
 from app.web.keyring import KeyRing
+from app.web.loopback import is_loopback
 from app.web.principal import (
     KEY,
     OWN_ONLY,
@@ -36,7 +34,6 @@ IN_PROCESS = "orderly.principal"
 ASKS_FOR_A_SCOPE = "orderly.asks_for_a_scope"
 """Where the scope of a request says that its route declares one, where that was looked at."""
 
-_LONGEST_HOST = 300
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -113,8 +110,8 @@ class Gate:
     def _require_local(self, scope: Scope, hosts: list[str]) -> None:
         """Refuse names and addresses other than this machine's own, whoever bound the socket."""
         address = (scope.get("server") or ("",))[0]
-        reached = not address or address.startswith("/") or _is_loopback(_bracketed(address))
-        if not (reached and _all_loopback(hosts)):
+        reached = not address or address.startswith("/") or is_loopback(_bracketed(address))
+        if not (reached and hosts and all(map(is_loopback, hosts))):
             msg = (
                 f"APP_API_KEY is not set, so only local host names are served, and this request "
                 f"names {', '.join(hosts) or 'none'}. Use http://127.0.0.1 or http://localhost, or "
@@ -274,23 +271,8 @@ def _same_host(origin: str, hosts: Iterable[str]) -> bool:
     }
 
 
-def _all_loopback(hosts: list[str]) -> bool:
-    return bool(hosts) and all(len(one) <= _LONGEST_HOST and _is_loopback(one) for one in hosts)
-
-
 def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
-
-
-# Reading an address costs more than all else here, and clients of one machine send few of them.
-@lru_cache(maxsize=256)
-def _is_loopback(host: str) -> bool:
-    """Tell whether a Host header names this machine, so that no other name was resolved to it."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name.rstrip(".") == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_health(path: str) -> bool:

@@ -49,12 +49,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                headers = [
-                    *message.get("headers", ()),
-                    *rate.told(scope),
-                    (b"x-correlation-id", context.correlation_id.encode()),
-                    (b"traceparent", (context.traceparent or "").encode()),
-                ]
+                headers = [*message.get("headers", ()), *rate.told(scope), *_told(context)]
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -115,6 +110,14 @@ class Head:
         finally:
             # Whoever asks afterwards which route it was asks the outer one.
             scope.update({name: inner[name] for name in ("fastapi", "route") if name in inner})
+
+
+def _told(context: Context) -> list[tuple[bytes, bytes]]:
+    """Return the headers of the answer that tell where the request belongs."""
+    return [
+        (b"x-correlation-id", context.correlation_id.encode()),
+        (b"traceparent", (context.traceparent or "").encode()),
+    ]
 
 
 def _given(scope: Scope) -> tuple[str, str | None]:

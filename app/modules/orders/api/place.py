@@ -24,9 +24,8 @@ from app.modules.orders.schemas.orders import (
     NewOrder,
     NewOrders,
     OrderView,
-    OutcomesView,
-    OutcomeView,
 )
+from app.modules.orders.schemas.outcomes import OutcomesView, OutcomeView
 from app.modules.orders.service import read
 from app.modules.orders.service.place import place_each
 from app.web import state

@@ -18,7 +18,6 @@ from app.modules.orders.models.order import (
 from app.modules.orders.schemas.fulfillments import FulfillmentView
 from app.modules.orders.schemas.products import MOMENT, Money, example
 from app.web.fields import Name, Quantity, Reference, Sku, Wire, trusted
-from app.web.problem import Problem
 
 MOST_LINES = 1000
 """How many lines an order may have."""
@@ -286,17 +285,3 @@ def _head(order: ListedOrder | PlacedOrder, money: Callable[[int, str], object])
         "created_at": order.created_at,
         "updated_at": order.updated_at,
     }
-
-
-class OutcomeView(BaseModel):
-    """What became of one order of a batch: 201 and the order, or another status and why."""
-
-    status: int
-    order: OrderView | None = None
-    problem: Problem | None = None
-
-
-class OutcomesView(BaseModel):
-    """What became of the orders of a batch, one by one, in the order they were sent."""
-
-    results: list[OutcomeView]
