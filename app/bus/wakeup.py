@@ -58,12 +58,12 @@ class WakeUp:
         return due
 
 
-_REST_S = 0.005
+_REST_S = 0.01
 """From one announcement to the next, at least: each costs as much as several orders' writing."""
 
 
 class Announcer:
-    """Tells other processes' relays about commits here: one PUBLISH at a time, and 200 a second.
+    """Tells other processes' relays about commits here: one PUBLISH at a time, and 100 a second.
 
     An announcement that fails is dropped, never retried: the relays poll as well.
     """
