@@ -14,13 +14,11 @@ from structlog.typing import EventDict, WrappedLogger
 tracebacks = ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 """Writes tracebacks without local variables: they hold customers' data and keys."""
 
-_LEVELS = {"warn": "warning", "exception": "error"}
-
 
 def line(logger: WrappedLogger, method: str, event: EventDict) -> str:
     """Do the work of structlog's processors for context, level, time, tracebacks and JSON."""
     event = structlog.contextvars.merge_contextvars(logger, method, event)
-    event["level"] = _LEVELS.get(method, method)
+    event["level"] = method
     event["timestamp"] = datetime.now(UTC)
     if "exc_info" in event:
         event = tracebacks(logger, method, event)
