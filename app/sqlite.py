@@ -66,14 +66,19 @@ class _Interruptible(aiosqlite.Connection):
 
     async def execute_each(
         self, statements: Sequence[str], parameters: Sequence[Sequence[Any]]
-    ) -> None:
-        """Execute statements, one after the other, in one turn of its thread."""
+    ) -> list[Any]:
+        """Execute statements, one after the other, in one turn; return the rows of the first."""
 
-        def execute() -> None:
+        def execute() -> list[Any]:
+            found: list[Any] | None = None
             for statement, given in zip(statements, parameters, strict=True):
-                self._conn.execute(statement, given).close()
+                cursor = self._conn.execute(statement, given)
+                found = cursor.fetchall() if found is None else found
+                cursor.close()
+            return found or []
 
-        await self._execute(execute)
+        rows: list[Any] = await self._execute(execute)
+        return rows
 
     async def close(self) -> None:
         """Interrupt the statement it may be at, and close it."""

@@ -1,23 +1,22 @@
 """Logs: a structured line per happening, with the chain's ids. Spans, where they are wanted."""
 
-import json
 import logging
 import os
 import re
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
 import structlog
 from opentelemetry import trace
-from pydantic_core import to_json
 from structlog.typing import EventDict, Processor
 
+from app import lines
 from app.bus import tracing
 from app.settings import VERSION, Settings
 
@@ -41,14 +40,15 @@ def configure_logging(settings: Settings) -> None:
     Every line carries what is bound to the current context, such as correlation and trace id.
     """
     level = logging.getLevelName(settings.log_level.upper())
+    in_json = settings.log_format == "json"
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     after: list[Processor] = (
-        [_tracebacks_without_locals(), structlog.processors.JSONRenderer(_in_json)]
-        if settings.log_format == "json"
+        [lines.tracebacks, structlog.processors.JSONRenderer(lines.in_json)]
+        if in_json
         else [
             structlog.processors.format_exc_info,
             _harmless,
@@ -58,8 +58,8 @@ def configure_logging(settings: Settings) -> None:
         ]
     )
     structlog.configure(
-        processors=[*before, *after],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[lines.line] if in_json else [*before, *after],
+        wrapper_class=lines.logger_of(level),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -79,22 +79,6 @@ def _harmless(_logger: object, _method: str, event: EventDict) -> EventDict:
         if isinstance(value, str) and not value.isprintable():
             event[name] = _CONTROL.sub(lambda found: repr(found[0])[1:-1], value)
     return event
-
-
-def _in_json(event: EventDict, *, default: Callable[[object], Any]) -> str:
-    """Write a line as structlog would, a few times faster when it is plain ASCII, as most are."""
-    try:
-        text = to_json(event, fallback=default).decode()
-    except (ValueError, UnicodeError):
-        text = ""
-    # What else it may hold must not break a line in anybody's eyes.
-    return text if text.isascii() and text else json.dumps(event, default=default)
-
-
-def _tracebacks_without_locals() -> Processor:
-    """Local variables hold customers' data and keys, which belong in no log."""
-    transformer = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return structlog.processors.ExceptionRenderer(transformer)
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ async def answer(order: NewOrder, request: Request) -> Response:
     )
     headers = {"Location": f"/v1/orders/{placed.id}", "ETag": etag(placed.version)}
     return Response(
-        OrderView.of(placed).model_dump_json(by_alias=True),
+        OrderView.json_of(placed),
         HTTPStatus.CREATED,
         headers,
         "application/json",

@@ -103,15 +103,21 @@ class Driver:
             await greenlet_spawn(self.fail, error, compiled.sql)
             raise
 
-    async def send(self, writes: Sequence[tuple[Compiled, Mapping[str, Any]]]) -> None:
-        """Run statements that return nothing and are independent of one another, in one trip."""
+    async def send(self, writes: Sequence[tuple[Compiled, Mapping[str, Any]]]) -> Rows:
+        """Run statements that are independent of one another, in one trip.
+
+        Returns the rows of the first one, if it has any.
+        """
         arguments = [compiled.arguments(given) for compiled, given in writes]
         texts = tuple(compiled.sql for compiled, _ in writes)
         try:
             if self.dialect.name == "postgresql":
-                await self._raw.fetch(_joined(texts), *chain(*arguments))
+                # The rows are those of the statement that stands last.
+                given = chain(*arguments[1:], arguments[0])
+                found = await self._raw.fetch(_joined((*texts[1:], texts[0])), *given)
             else:
-                await self._raw.execute_each(texts, arguments)
+                found = await self._raw.execute_each(texts, arguments)
+            return writes[0][0].rows(found)
         except Exception as error:
             await greenlet_spawn(self.fail, error, "; ".join(texts))
             raise

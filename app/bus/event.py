@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar
 from uuid import UUID
 
+import uuid_utils
 import uuid_utils.compat
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import to_json
@@ -19,6 +20,11 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0
 def new_id() -> UUID:
     """Return a UUIDv7: unique, and later ones sort after earlier ones (RFC 9562)."""
     return uuid_utils.compat.uuid7()
+
+
+def new_id_hex() -> str:
+    """Return the 32 hexadecimal digits of a `new_id`, for a quarter of what making one costs."""
+    return uuid_utils.uuid7().hex
 
 
 def _utc_now() -> datetime:

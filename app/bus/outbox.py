@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.errors import NotAWriteError, NoTransactionError
 from app.bus.event import Event, seal
-from app.bus.prepared import Fixed, Write, prepared, write
+from app.bus.prepared import Fixed, Rows, Write, prepared, write
 from app.bus.sql import now
 from app.bus.tables import log_head, outbox
 
@@ -46,10 +46,11 @@ class Unpublished(NamedTuple):
     envelope: str
 
 
-async def publish(session: AsyncSession, *events: Event, beside: Sequence[Write] = ()) -> None:
+async def publish(session: AsyncSession, *events: Event, beside: Sequence[Write] = ()) -> Rows:
     """Record events in the caller's transaction; the relay sends them after its commit.
 
-    What the caller writes beside them goes to the database in the same trip.
+    What the caller writes beside them goes to the database in the same trip; the rows of the first
+    of these are returned, if it has any.
 
     Nothing leaves the process here, and if the caller rolls back the events never existed. The
     session is flushed first, so that the aggregate's row is locked before its event gets a
@@ -63,9 +64,7 @@ async def publish(session: AsyncSession, *events: Event, beside: Sequence[Write]
         msg = "publish() needs an open transaction: use `async with database.write() as session`"
         raise NoTransactionError(msg)
     if not events:
-        if beside:
-            await write(session, *beside)
-        return
+        return await write(session, *beside)
     await session.flush()
     sealed = [seal(event) for event in events]
     columns: dict[str, Sequence[object]] = {
@@ -76,10 +75,11 @@ async def publish(session: AsyncSession, *events: Event, beside: Sequence[Write]
         "correlation_id": [each.correlation_id for each in sealed],
         "envelope": [each.text for each in sealed],
     }
-    await write(session, *beside, _insert.on(session, columns))
+    found = await write(session, *beside, _insert.on(session, columns))
     session.info[PUBLISHED] = True
     if OVERHEARD in session.info:
         session.info[OVERHEARD] += columns["envelope"]
+    return found
 
 
 # Positions follow the order of the rows given.

@@ -1,7 +1,7 @@
 """Statements that are built once, compiled once, and run many times: those of the hot path."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Dialect, Executable, FromClause, String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +11,8 @@ from app.bus import arrays, driver
 from app.bus.given import extracted, json_rows, unnested
 from app.bus.sql import dialect_of
 
+Rows: TypeAlias = driver.Rows
+
 
 class Fixed:
     """A statement that is always the same but for its parameters, compiled once per dialect."""
@@ -19,7 +21,7 @@ class Fixed:
         self._statement = statement
         self._compiled: dict[str, driver.Compiled] = {}
 
-    async def run(self, session: AsyncSession, **parameters: object) -> driver.Rows:
+    async def run(self, session: AsyncSession, **parameters: object) -> Rows:
         """Run it and return its rows: by the driver where the session has one."""
         direct = driver.of(session)
         if direct is not None:
@@ -36,20 +38,24 @@ class Fixed:
 
 
 class Write(NamedTuple):
-    """A statement that nobody wants rows of, and its parameters; for `write`."""
+    """A statement and its parameters; for `write`."""
 
     statement: Fixed
     parameters: Mapping[str, Any]
 
 
-async def write(session: AsyncSession, *writes: Write) -> None:
-    """Run statements in one trip to the database, none of which reads what another one wrote."""
+async def write(session: AsyncSession, *writes: Write) -> Rows:
+    """Run statements in one trip to the database, none of which reads what another one wrote.
+
+    Returns the rows of the first one, if it has any.
+    """
     direct = driver.of(session)
     if direct is None:
-        for statement, parameters in writes:
-            await statement.run(session, **parameters)
-    elif writes:
-        await direct.send([(one.compiled(direct.dialect), given) for one, given in writes])
+        found = [await statement.run(session, **parameters) for statement, parameters in writes]
+        return found[0] if found else []
+    if not writes:
+        return []
+    return await direct.send([(one.compiled(direct.dialect), given) for one, given in writes])
 
 
 class Prepared:
@@ -76,7 +82,7 @@ class Prepared:
 
     async def run(
         self, session: AsyncSession, columns: Mapping[str, Sequence[Any]], **parameters: object
-    ) -> driver.Rows:
+    ) -> Rows:
         """Run it on these columns, all of one length, and return its rows."""
         statement, values = self.on(session, columns, **parameters)
         return await statement.run(session, **values)

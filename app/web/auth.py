@@ -1,12 +1,9 @@
 """Who may speak to us: the API key, and the browsers' pages that must not."""
 
 import hmac
-import ipaddress
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, ClassVar
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
@@ -17,7 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.errors import AppError
 from app.web import problem, rate, state
 from app.web.body import CHANGING
+from app.web.heads import heads
 from app.web.keyring import KeyRing
+from app.web.loopback import is_loopback
 from app.web.principal import (
     KEY,
     OWN_ONLY,
@@ -32,7 +31,9 @@ from app.web.principal import (
 IN_PROCESS = "orderly.principal"
 """Where the scope of a request that this process sends itself has who asks; no client's has it."""
 
-_LONGEST_HOST = 300
+ASKS_FOR_A_SCOPE = "orderly.asks_for_a_scope"
+"""Where the scope of a request says that its route declares one, where that was looked at."""
+
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -109,8 +110,8 @@ class Gate:
     def _require_local(self, scope: Scope, hosts: list[str]) -> None:
         """Refuse names and addresses other than this machine's own, whoever bound the socket."""
         address = (scope.get("server") or ("",))[0]
-        reached = not address or address.startswith("/") or _is_loopback(_bracketed(address))
-        if not (reached and _all_loopback(hosts)):
+        reached = not address or address.startswith("/") or is_loopback(_bracketed(address))
+        if not (reached and hosts and all(map(is_loopback, hosts))):
             msg = (
                 f"APP_API_KEY is not set, so only local host names are served, and this request "
                 f"names {', '.join(hosts) or 'none'}. Use http://127.0.0.1 or http://localhost, or "
@@ -146,7 +147,7 @@ def customer_of(request: Request) -> str | None:
     Raises UnauthenticatedError where no dependency asked for a key, so that forgetting it does
     not mean everybody's orders.
     """
-    known: Principal | None = request.state.principal
+    known: Principal | None = request.scope["state"]["principal"]
     if known is None:
         raise UnauthenticatedError("This operation has not asked for a key.", sent=False)
     return known.customer_id
@@ -162,7 +163,8 @@ class _Guard(SecurityBase):
     async def __call__(self, request: Request) -> Principal:
         """Return who asks; refuses everybody where the route has not said for what scope."""
         known = await identify(request)
-        if not any(True for _ in _requirements(request.scope)):
+        scope = request.scope
+        if not (scope.get(ASKS_FOR_A_SCOPE) or any(True for _ in _requirements(scope))):
             raise InsufficientScopeError("No scope opens this operation.")
         return known
 
@@ -174,11 +176,12 @@ class Require(_Guard):
         super().__init__()
         self.scope = scope
         self.customers = customers
+        self._opened_by = Principal.opening(scope)
 
     async def __call__(self, request: Request) -> Principal:
         """Return who asks; refuses a key without the scope, and customers' keys where told to."""
         known = await identify(request)
-        if known.lacks([self.scope]):
+        if self._opened_by.isdisjoint(known.scopes):
             raise InsufficientScopeError(f"The API key needs the scope {self.scope}.", self.scope)
         if known.customer_id is not None and not self.customers:
             raise NotForCustomersError("A key that is bound to a customer cannot do this.")
@@ -224,6 +227,11 @@ def requirements(dependant: Dependant) -> Iterator[Require]:
             yield from requirements(one)
 
 
+def asks_for_a_scope(dependant: Dependant) -> bool:
+    """Tell whether a route with these dependencies declares a scope."""
+    return any(True for _ in requirements(dependant))
+
+
 def _requirements(scope: Scope) -> Iterator[Require]:
     # As in `app.web.limits`: what including a router added is known to this context only.
     inclusion = scope.get("fastapi", {}).get("effective_route_context")
@@ -241,6 +249,9 @@ def _refuse_foreign_pages(scope: Scope, hosts: list[str]) -> None:
 
     Programs send neither header, so nothing changes for them.
     """
+    said = heads(scope)
+    if b"origin" not in said and b"sec-fetch-site" not in said:
+        return
     ours = {host.lower() for host in hosts}
     for origin in _values(scope, b"origin"):
         if not _same_host(origin, ours):
@@ -260,23 +271,8 @@ def _same_host(origin: str, hosts: Iterable[str]) -> bool:
     }
 
 
-def _all_loopback(hosts: list[str]) -> bool:
-    return bool(hosts) and all(len(one) <= _LONGEST_HOST and _is_loopback(one) for one in hosts)
-
-
 def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
-
-
-# Reading an address costs more than all else here, and clients of one machine send few of them.
-@lru_cache(maxsize=256)
-def _is_loopback(host: str) -> bool:
-    """Tell whether a Host header names this machine, so that no other name was resolved to it."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name.rstrip(".") == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_health(path: str) -> bool:
@@ -284,4 +280,4 @@ def _is_health(path: str) -> bool:
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    return [value.decode("latin-1") for value in heads(scope).get(name, ())]

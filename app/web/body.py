@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError
 from app.web import problem
+from app.web.heads import heads
 from app.web.problem import MalformedJsonError
 
 CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -18,6 +19,10 @@ CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 PARSED = "orderly.json"
 """Where a request's scope has what its body says, once that was read and is sound."""
+
+_NONE = (b"",)
+_BRACE = ord("{")
+_TOLD_BY = 4  # so many bytes tell an encoding
 
 # Pages of the console have forms, and only they.
 _FORMS = "/console/"
@@ -53,14 +58,10 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] not in CHANGING:
             await self._app(scope, receive, send)
             return
-        length, chunked, media_type = b"", False, b""
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                length = value.strip().lstrip(b"0")
-            elif name == b"transfer-encoding":
-                chunked = True
-            elif name == b"content-type":
-                media_type = value
+        said = heads(scope)
+        length = said.get(b"content-length", _NONE)[-1].strip().lstrip(b"0")
+        media_type = said.get(b"content-type", _NONE)[-1]
+        chunked = b"transfer-encoding" in said
         is_form = scope["path"].startswith(_FORMS) and _is_form(media_type)
         refusal: AppError | None = (
             None if is_form or _is_json(media_type) else _not_json(media_type)
@@ -148,7 +149,7 @@ def _unsound(body: bytes, scope: Scope) -> MalformedJsonError | None:
     work done with another, so a name twice in an object is refused. NaN and Infinity are not JSON.
     """
     try:
-        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        text = body.decode(_encoding(body), "surrogatepass")
         scope[PARSED] = _SOUND.decode(text)
     except _UnsoundError as error:
         return MalformedJsonError(str(error))
@@ -156,6 +157,13 @@ def _unsound(body: bytes, scope: Scope) -> MalformedJsonError | None:
         # No JSON at all: the parser that comes next says so, and where.
         return None
     return None
+
+
+def _encoding(body: bytes) -> str:
+    """Return what a JSON text is written in; nearly all begin with a brace and are in UTF-8."""
+    if len(body) > _TOLD_BY and body[0] == _BRACE and body[1]:
+        return "utf-8"
+    return json.detect_encoding(body)
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -190,6 +198,8 @@ _SOUND = json.JSONDecoder(
 
 def _is_json(media_type: bytes) -> bool:
     """Accept `application/json` and `application/…+json`, whatever parameters follow."""
+    if media_type == b"application/json":
+        return True
     kind = media_type.partition(b";")[0].strip().lower()
     return kind == b"application/json" or (
         kind.startswith(b"application/") and kind.endswith(b"+json")

@@ -11,9 +11,9 @@ from app.bus.event import Context, child_traceparent, current_context
 from app.web import observe, rate
 from app.web.auth import IN_PROCESS
 from app.web.failures import refusal_of
+from app.web.heads import heads
 from app.web.problem import instance, respond
 
-_READ = frozenset({b"x-correlation-id", b"x-request-id", b"traceparent"})
 # Of whatever is answered, refusals and files included, a browser shall guess no type.
 _TYPED = (b"x-content-type-options", b"nosniff")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -46,16 +46,12 @@ class RequestContext:
         )
         scope.setdefault("state", {})
         status: int | None = None
-        added = [
-            (b"x-correlation-id", context.correlation_id.encode()),
-            (b"traceparent", (context.traceparent or "").encode()),
-        ]
 
         async def marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                headers = [*message.get("headers", ()), *rate.told(scope), *added, _TYPED]
+                headers = [*message.get("headers", ()), *rate.told(scope), *_told(context), _TYPED]
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -118,15 +114,22 @@ class Head:
             scope.update({name: inner[name] for name in ("fastapi", "route") if name in inner})
 
 
+def _told(context: Context) -> list[tuple[bytes, bytes]]:
+    """Return the headers of the answer that tell where the request belongs."""
+    return [
+        (b"x-correlation-id", context.correlation_id.encode()),
+        (b"traceparent", (context.traceparent or "").encode()),
+    ]
+
+
 def _given(scope: Scope) -> tuple[str, str | None]:
     """Return the caller's correlation id, or a new one, and the caller's traceparent if any."""
-    given: dict[bytes, list[str]] = {}
-    for name, value in scope["headers"]:
-        if name in _READ:
-            given.setdefault(name, []).append(value.decode("latin-1"))
-    wanted = [*given.get(b"x-correlation-id", ()), *given.get(b"x-request-id", ())]
-    correlation_id = next(filter(_CORRELATION_ID.fullmatch, wanted), None)
+    given = heads(scope)
+    wanted = (*given.get(b"x-correlation-id", ()), *given.get(b"x-request-id", ()))
+    texts = [value.decode("latin-1") for value in wanted]
+    correlation_id = next(filter(_CORRELATION_ID.fullmatch, texts), None)
     # Two traceparents are none, says the W3C recommendation.
     parents = given.get(b"traceparent", ())
+    parent = parents[0].decode("latin-1") if len(parents) == 1 else None
     # The text of a `new_id`, which costs six times as much as a UUID of the standard library.
-    return correlation_id or str(uuid_utils.uuid7()), parents[0] if len(parents) == 1 else None
+    return correlation_id or str(uuid_utils.uuid7()), parent

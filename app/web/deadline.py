@@ -1,25 +1,28 @@
 """How long a request may take, until its answer begins; and what a stop makes of half-sent ones."""
 
 import asyncio
+import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import ClassVar
 
 import anyio
 import anyio.lowlevel
+from anyio.abc import AsyncBackend
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError
 from app.web import problem
 from app.web.body import CHANGING
+from app.web.heads import heads
 
 LONGEST_WAIT_S = 30
 """What `Prefer: wait=N` can ask for, in seconds."""
 
 _WAIT = re.compile(rb"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
 
-# How soon a request that waits for its own body hears that the process stops.
+# How often somebody looks: so soon a request that waits for its body hears of a stop.
 _LOOK_EVERY_S = 0.25
 
 
@@ -62,7 +65,7 @@ class _Work:
 
     scope: Scope
     until: float
-    cut: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    cut: anyio.CancelScope
     is_reading: bool = False
     is_late: bool = False
 
@@ -81,17 +84,17 @@ class Deadline:
         self._timeout_s = timeout_s
         self._underway: dict[_Work, None] = {}
         # One timer for all: one for each request costs more than all else that is done here.
-        self._timer: asyncio.Handle | None = None
-        # Kept here, for uvloop has no timer, which could be asked, for a moment that has passed.
-        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = -math.inf
+        self._backend: type[AsyncBackend] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application until the deadline, and answer in its place after it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        clock = asyncio.get_running_loop().time
-        work = _Work(scope, clock() + self._timeout_s + wait_s(scope))
+        now = asyncio.get_running_loop().time()
+        work = _Work(scope, now + self._timeout_s + wait_s(scope), self._scope())
         started, whole = False, scope["method"] not in CHANGING
 
         async def receiving() -> Message:
@@ -99,7 +102,6 @@ class Deadline:
             if whole:
                 return await receive()
             work.is_reading = True
-            self._look_at(clock() + _LOOK_EVERY_S)
             part = await receive()
             work.is_reading = False
             whole = not part.get("more_body", False)
@@ -117,7 +119,9 @@ class Deadline:
             await send(message)
 
         self._underway[work] = None
-        self._look_at(work.until)
+        # One that should have run by now may be another loop's, which has ended.
+        if not now - _LOOK_EVERY_S <= self._due <= work.until:
+            self._look_at(min(work.until, now + _LOOK_EVERY_S))
         try:
             with work.cut:
                 await self._app(scope, receiving, sending)
@@ -125,6 +129,12 @@ class Deadline:
             self._underway.pop(work, None)
         if work.cut.cancelled_caught and not started:
             await problem.respond(self._given_up(work), scope, receive, send)
+
+    def _scope(self) -> anyio.CancelScope:
+        """Make a cancel scope, without looking up anew which kind of event loop there is."""
+        if self._backend is None:
+            self._backend = anyio.lowlevel.current_token().backend_class
+        return self._backend.create_cancel_scope()
 
     def _given_up(self, work: _Work) -> AppError:
         # Of a body that is not read to its end, the rest would be taken for the next request.
@@ -144,34 +154,30 @@ class Deadline:
         return DeadlineExceededError(detail, headers={"Retry-After": "1"})
 
     def _look_at(self, moment: float) -> None:
-        """Have somebody look after the requests at a moment of the loop's clock, or before."""
-        loop = asyncio.get_running_loop()
+        """Have somebody look after the requests at a moment of the loop's clock."""
         if self._timer is not None:
-            # One that should have run by now may be another loop's, which has ended.
-            if loop.time() - _LOOK_EVERY_S <= self._due <= moment:
-                return
             self._timer.cancel()
-            moment = min(moment, self._due)
-        self._timer, self._due = loop.call_at(moment, self._look), moment
+        self._timer = asyncio.get_running_loop().call_at(moment, self._look)
+        self._due = moment
 
     def _look(self) -> None:
         """End what is late; and what is half sent, once the process stops."""
-        self._timer = None
+        self._timer, self._due = None, -math.inf
         now = asyncio.get_running_loop().time()
         for work in list(self._underway):
             work.is_late = work.until <= now
             if work.is_late or (work.is_reading and work.scope["app"].state.runtime.draining):
                 del self._underway[work]
                 work.cut.cancel()
-        for work in self._underway:
-            self._look_at(now + _LOOK_EVERY_S if work.is_reading else work.until)
+        if self._underway:
+            soonest = min(work.until for work in self._underway)
+            self._look_at(min(soonest, now + _LOOK_EVERY_S))
 
 
 def wait_s(scope: Scope) -> int:
     """Return how many seconds `Prefer: wait=N` asks for, at most `LONGEST_WAIT_S`; 0 without."""
-    for name, value in scope["headers"]:
-        if name == b"prefer":
-            found = _WAIT.search(value)
-            if found:
-                return min(int(found[1]), LONGEST_WAIT_S)
+    for value in heads(scope).get(b"prefer", ()):
+        found = _WAIT.search(value)
+        if found:
+            return min(int(found[1]), LONGEST_WAIT_S)
     return 0

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from fastapi import Request, Response
+from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_body_to_args
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form
 from fastapi.routing import RouteContext, get_request_handler
 from starlette.convertors import StringConvertor
 
@@ -55,20 +57,32 @@ def handler_of(context: RouteContext) -> Handler:
 def _of_body(context: RouteContext, dependant: Dependant, general: Handler) -> Handler:
     """Return the handler of a function that takes a body, and at most the request beside it."""
     call, embeds = dependant.call, context._embed_body_fields  # noqa: SLF001 - as APIRoute does
+    only = None if embeds else _whole_body(dependant)
+    takes_request = dependant.request_param_name
 
     async def handler(request: Request) -> Response:
         if PARSED not in request.scope:  # none, or no JSON: what is amiss, FastAPI says
             return await general(request)
         body = request.scope[PARSED]
-        values, errors = await request_body_to_args(dependant.body_params, body, embeds)
+        if only is None:
+            values, errors = await request_body_to_args(dependant.body_params, body, embeds)
+        else:
+            value, errors = only.validate(body, loc=("body",))
+            values = {only.name: value}
         if errors:
             raise RequestValidationError(errors, body=body)
-        if dependant.request_param_name:
-            values[dependant.request_param_name] = request
+        if takes_request:
+            values[takes_request] = request
         response: Response = await call(**values)  # type: ignore[misc]  # a route's is never None
         return response
 
     return handler
+
+
+def _whole_body(dependant: Dependant) -> ModelField | None:
+    """Return the one parameter that is the whole body, None where it is taken apart."""
+    first, *others = dependant.body_params
+    return None if others or isinstance(first.field_info, Form) else first
 
 
 def _general(context: RouteContext, dependant: Dependant) -> Handler:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.errors import AppError
 from app.web import claims, state
 from app.web.claims import Claim, Found, Id, Kept
+from app.web.heads import heads
 
 Item = TypeVar("Item")
 
@@ -78,10 +79,13 @@ class InFlightError(AppError):
 
 
 class Reply(NamedTuple):
-    """What a successful request is answered with: stored as it is, and sent again to a repeat."""
+    """What a successful request is answered with: stored as it is, and sent again to a repeat.
+
+    A body that is a text is JSON already.
+    """
 
     status: HTTPStatus
-    body: BaseModel
+    body: BaseModel | str
     headers: Mapping[str, str] = MappingProxyType({})
 
 
@@ -105,7 +109,7 @@ async def once(
 
     Raises InvalidKeyError, KeyMissingError, KeyReusedError, InFlightError, and what work raises.
     """
-    asked = await asking(request, body, work)
+    asked = asking(request, body, work)
     database = (await state.runtime(request)).database
     async with database.write(lock_s=_PATIENCE_S if asked.claim else None) as session:
         [answer] = await once_each(session, [asked], _alone)
@@ -120,12 +124,12 @@ async def _alone(
     return [await work(session) for work in items]
 
 
-async def asking(request: Request, body: BaseModel, item: Item) -> Asked[Item]:
+def asking(request: Request, body: BaseModel, item: Item) -> Asked[Item]:
     """Return item with the claim of its request's key, for `once_each`.
 
     Raises InvalidKeyError or KeyMissingError.
     """
-    settings = await state.settings(request)
+    settings = state.running(request).settings
     key = _key_of(request, required=settings.idempotency_required)
     if key is None:
         return Asked(item, None)
@@ -148,11 +152,14 @@ async def once_each(
 
     Raises InFlightError when another transaction holds a key for too long, and what work raises.
     """
+    if all(one.claim is None for one in asked):
+        plain = await work(session, [one.item for one in asked])
+        return [one if isinstance(one, AppError) else _answer(_kept(one, None)) for one in plain]
     firsts: dict[Id, Claim] = {}
     for one in asked:
         if one.claim is not None:
             firsts.setdefault(one.claim.id, one.claim)
-    found = await _take(session, firsts) if firsts else Found()
+    found = await _take(session, firsts)
     free = found.fresh | found.expired
     mine = [
         place
@@ -207,7 +214,7 @@ def _kept(reply: Reply, claim: Claim | None) -> Kept:
         "" if claim is None else claim.fingerprint,
         int(reply.status),
         dict(reply.headers),
-        reply.body.model_dump_json(by_alias=True),
+        reply.body if isinstance(reply.body, str) else reply.body.model_dump_json(by_alias=True),
     )
 
 
@@ -243,13 +250,13 @@ def _in_flight() -> InFlightError:
 
 
 def _key_of(request: Request, *, required: bool) -> str | None:
-    given = request.headers.getlist("idempotency-key")
+    given = heads(request.scope).get(b"idempotency-key")
     if not given:
         if required:
             msg = "Send an Idempotency-Key header: any text that is new for each new request."
             raise KeyMissingError(msg)
         return None
-    match = _KEY.fullmatch(given[0]) if len(given) == 1 else None
+    match = _KEY.fullmatch(given[0].decode("latin-1")) if len(given) == 1 else None
     if match is None:
         msg = "Send one Idempotency-Key of 1 to 255 visible ASCII characters, bare or in quotes."
         raise InvalidKeyError(msg)

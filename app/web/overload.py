@@ -1,9 +1,9 @@
 """Refusing new orders in time: a promise that cannot be kept soon is better not made."""
 
 from dataclasses import dataclass
+from time import monotonic
 from weakref import WeakKeyDictionary
 
-import anyio
 from fastapi import Request
 
 from app.bus.history import falls_behind
@@ -33,10 +33,12 @@ async def not_overloaded(request: Request) -> None:
     go by what was found before. While the stream engine is away orders are taken: see
     `falls_behind`.
     """
-    runtime = await state.runtime(request)
+    runtime = state.running(request)
     limit_s = runtime.settings.outbox_lag_limit_s
-    seen = _seen.setdefault(runtime.database, _Seen(behind=False, at=float("-inf")))
-    now = anyio.current_time()
+    seen = _seen.get(runtime.database)
+    if seen is None:
+        seen = _seen[runtime.database] = _Seen(behind=False, at=float("-inf"))
+    now = monotonic()
     if now - seen.at >= _ASKED_EVERY_S:
         seen.at = now
         async with runtime.database.read() as session:

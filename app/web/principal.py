@@ -97,7 +97,12 @@ class Principal:
 
     def lacks(self, scopes: Iterable[str]) -> list[str]:
         """Return those of scopes that it holds neither itself nor by another one."""
-        return [one for one in scopes if self.scopes.isdisjoint({one, IMPLIED_BY.get(one), ALL})]
+        return [one for one in scopes if self.scopes.isdisjoint(self.opening(one))]
+
+    @staticmethod
+    def opening(scope: str) -> frozenset[str | None]:
+        """Return the scopes of which each opens what asks for this one."""
+        return frozenset({scope, IMPLIED_BY.get(scope), ALL})
 
 
 OPEN = Principal(name="open", scopes=frozenset({ALL}))

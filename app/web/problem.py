@@ -1,6 +1,7 @@
 """Every refusal and failure as an RFC 9457 problem document with a stable code."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -243,4 +244,11 @@ def _plain(value: object) -> str:
 
 def instance(scope: Scope) -> str:
     """Return the path of a request as a URI reference: ASCII, and nothing a log could trip over."""
-    return quote(scope["path"], safe="/:@!$&'()*+,;=~", errors="replace")
+    path: str = scope["path"]
+    if _PLAIN.fullmatch(path):
+        return path
+    return quote(path, safe="/:@!$&'()*+,;=~", errors="replace")
+
+
+# What `quote` would look through to leave it as it is.
+_PLAIN = re.compile(r"[/A-Za-z0-9._~-]*+", re.ASCII)

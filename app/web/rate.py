@@ -85,5 +85,7 @@ def spend(scope: Scope, who: Principal) -> None:
 
 def told(scope: Scope) -> list[tuple[bytes, bytes]]:
     """Return the headers of the answer that tell whoever was charged what is left."""
-    headers: dict[str, str] = scope["state"].get("rate_headers") or {}
+    headers: dict[str, str] | None = scope["state"].get("rate_headers")
+    if not headers:
+        return []
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -58,10 +58,15 @@ class Runtime(Protocol):
         """Return each loop's state; empty where this process runs none."""
 
 
-async def runtime(request: Request) -> Runtime:
+def running(request: Request) -> Runtime:
     """Return the process this request runs in."""
-    running: Runtime = request.app.state.runtime
-    return running
+    process: Runtime = request.scope["app"].state.runtime
+    return process
+
+
+async def runtime(request: Request) -> Runtime:
+    """Return the process this request runs in; a dependency."""
+    return running(request)
 
 
 RuntimeDep = Annotated[Runtime, Depends(runtime)]
@@ -69,12 +74,12 @@ RuntimeDep = Annotated[Runtime, Depends(runtime)]
 
 async def database(request: Request) -> Database:
     """Return the open database."""
-    return (await runtime(request)).database
+    return running(request).database
 
 
 async def settings(request: Request) -> Settings:
     """Return what the operator configured."""
-    return (await runtime(request)).settings
+    return running(request).settings
 
 
 DatabaseDep = Annotated[Database, Depends(database)]

@@ -1,14 +1,17 @@
 """The shortest way from a path to the function that answers it."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.web import problem
+from app.web.auth import ASKS_FOR_A_SCOPE, asks_for_a_scope
 from app.web.body import SoundRequest
 from app.web.direct import Handler, handler_of, is_simple
 
@@ -22,8 +25,9 @@ class _Way:
     """A route, and what answers its requests."""
 
     context: RouteContext
-    route: APIRoute
     handler: Handler
+    given: Mapping[str, Any]
+    """What the scope of its requests gets beside the parameters of the path."""
 
 
 class RouteTable:
@@ -53,10 +57,7 @@ class RouteTable:
             await self._app(scope, receive, send)
             return
         way, scope["path_params"] = found
-        scope["endpoint"], scope["route"] = way.route.endpoint, way.route
-        # Where FastAPI keeps it: what including a router added to a route is known here only.
-        scope["fastapi"] = {"effective_route_context": way.context}
-        scope.update(dict.fromkeys(_STACKS, _NOTHING_TO_CLOSE))
+        scope.update(way.given)
         request = SoundRequest(scope, receive, send)
         try:
             response = await way.handler(request)
@@ -69,7 +70,7 @@ class RouteTable:
         for context in iter_route_contexts(app.routes):
             route = context.original_route
             if isinstance(route, APIRoute) and is_simple(context):
-                way = _Way(context, route, handler_of(context))
+                way = _Way(context, handler_of(context), _given(context, route))
                 for method in context.methods or ():
                     self._add(method, context.path_format, way)
 
@@ -90,3 +91,14 @@ class RouteTable:
             if match is not None:
                 return way, match.groupdict()
         return None
+
+
+def _given(context: RouteContext, route: APIRoute) -> Mapping[str, Any]:
+    return {
+        "endpoint": route.endpoint,
+        "route": route,
+        # Where FastAPI keeps it: what including a router added to a route is known here only.
+        "fastapi": {"effective_route_context": context},
+        ASKS_FOR_A_SCOPE: asks_for_a_scope(context.dependant),
+        **dict.fromkeys(_STACKS, _NOTHING_TO_CLOSE),
+    }

@@ -20,6 +20,7 @@ from app.bus.wakeup import WakeUp
 from app.db import Database
 from app.web import state
 from app.web.deadline import LONGEST_WAIT_S
+from app.web.heads import heads
 
 Look: TypeAlias = Callable[[AsyncSession, Collection[str]], Awaitable[Mapping[str, int]]]
 """Reads the versions of things, by key, in one statement; what is not there is left out."""
@@ -72,6 +73,9 @@ class Preference:
         return {"Preference-Applied": "respond-async"} if self.is_async else {}
 
 
+_NO_PREFERENCE = Preference()
+
+
 def preference(request: Request) -> Preference:
     """Read the Prefer headers. What is not understood is passed over, as the RFC asks.
 
@@ -79,11 +83,11 @@ def preference(request: Request) -> Preference:
     that `wait` could mean. While MOST_WAITING wait already, nobody else is heard who wants to: ask
     just before the wait would begin.
     """
-    given = request.headers.getlist("prefer")
+    given = heads(request.scope).get(b"prefer")
     if not given:
-        return Preference()
+        return _NO_PREFERENCE
     named: dict[str, str] = {}
-    for name, value in _preferences(given):
+    for name, value in _preferences([header.decode("latin-1") for header in given]):
         named.setdefault(name, value)
     wait = named.get("wait", "")
     seconds = None

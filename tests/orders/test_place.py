@@ -217,14 +217,27 @@ async def test_a_batch_costs_as_many_statements_as_one_order(database: Database)
     assert await stored(database, orders[-1].id) == orders[-1]
 
 
-async def test_an_order_takes_three_trips_to_the_database(database: Database) -> None:
+async def test_an_order_takes_two_trips_to_the_database(database: Database) -> None:
     await catalogue(database, MUG=425, CUP=199)
 
     async with database.write() as session, trips(session) as made:
-        await place(session, [draft(("MUG", 1), ("CUP", 2)), draft(("CUP", 1))])
+        orders = await place(session, [draft(("MUG", 1), ("CUP", 2)), draft(("CUP", 1))])
 
-    # Products; orders; and their lines, timeline and events together.
+    # Products; and orders, their lines, timeline and events together.
+    assert len(made) == 2
+    assert [await stored(database, order.id) for order in orders] == orders
+    assert len(await published(database)) == 2
+
+
+async def test_a_reference_costs_a_trip_more_because_it_may_be_used(database: Database) -> None:
+    await catalogue(database, MUG=425)
+    named = [draft(("MUG", 1), reference=name) for name in ("A", "B")]
+
+    async with database.write() as session, trips(session) as made:
+        orders = await place(session, [*named, draft(("MUG", 1))])
+
     assert len(made) == 3
+    assert [await stored(database, order.id) for order in orders] == orders
 
 
 async def test_no_drafts_are_no_work(database: Database) -> None:

@@ -1,6 +1,6 @@
 """Money on the wire: exact, both ways, in every currency."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -142,3 +142,17 @@ def test_what_is_shown_unchecked_would_pass_every_check(view: OrderView | OrderS
     assert checked == view
     assert checked.model_fields_set == view.model_fields_set == set(type(view).model_fields)
     assert checked.model_dump_json() == view.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ORDER,
+        replace(ORDER, status=OrderStatus.PENDING, lines=ORDER.lines[:1], fulfillments=()),
+        replace(ORDER, currency="GBP", reference=None, hold_s=None, expires_at=None),
+        replace(ORDER, customer_id='Bär "\u2028\\', cancel_reason="</script>\U0001f600"),
+        replace(ORDER, created_at=LATER.replace(microsecond=120), total_minor=LARGEST),
+    ],
+)
+def test_an_orders_json_is_that_of_its_view(order: PlacedOrder) -> None:
+    assert OrderView.json_of(order) == OrderView.of(order).model_dump_json(by_alias=True)

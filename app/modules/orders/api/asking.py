@@ -36,15 +36,16 @@ CallerDep = Annotated[Caller, Depends(calling)]
 def reply(order: PlacedOrder) -> Reply:
     """Return the answer that shows an order, to be stored under an Idempotency-Key."""
     return Reply(
-        status=HTTPStatus.OK, body=OrderView.of(order), headers={"ETag": etag(order.version)}
+        status=HTTPStatus.OK, body=OrderView.json_of(order), headers={"ETag": etag(order.version)}
     )
 
 
 def shown(
-    body: BaseModel, headers: Mapping[str, str], status: HTTPStatus = HTTPStatus.OK
+    body: BaseModel | str, headers: Mapping[str, str], status: HTTPStatus = HTTPStatus.OK
 ) -> Response:
-    """Return the answer with this body, which is not validated a second time."""
-    return Response(body.model_dump_json(), status, headers, "application/json")
+    """Return the answer with this body, or its JSON, which is not validated a second time."""
+    text = body if isinstance(body, str) else body.model_dump_json()
+    return Response(text, status, headers, "application/json")
 
 
 async def waited_for(

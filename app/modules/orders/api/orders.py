@@ -59,7 +59,7 @@ async def get_order(order_id: OrderId, request: Request, database: DatabaseDep) 
     if (same := not_modified(request, order.version)) is not None:
         same.headers.update(preferred.applied)
         return same
-    return shown(OrderView.of(order), {"ETag": etag(order.version), **preferred.applied})
+    return shown(OrderView.json_of(order), {"ETag": etag(order.version), **preferred.applied})
 
 
 @router.get("", dependencies=[Depends(require("orders:read"))], summary="List orders")

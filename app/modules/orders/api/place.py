@@ -24,9 +24,8 @@ from app.modules.orders.schemas.orders import (
     NewOrder,
     NewOrders,
     OrderView,
-    OutcomesView,
-    OutcomeView,
 )
+from app.modules.orders.schemas.outcomes import OutcomesView, OutcomeView
 from app.modules.orders.service import read
 from app.modules.orders.service.place import place_each
 from app.web import state
@@ -72,9 +71,9 @@ async def place_order(order: NewOrder, request: Request) -> Response:
     came of it; so does that of a repeat with the same Idempotency-Key, which else is the first
     answer once more.
     """
-    [draft] = await _drafts(request, [order], [()])
-    asked = await asking(request, order, draft)
-    database = await state.database(request)
+    [draft] = _drafts(request, [order], [()])
+    asked = asking(request, order, draft)
+    database = state.running(request).database
     try:
         response = await database.together(_place_once, asked, weight=len(draft.lines))
     except DuplicateReferenceError as refusal:
@@ -101,7 +100,7 @@ async def _place(session: AsyncSession, drafts: Sequence[OrderDraft]) -> list[Re
         if isinstance(outcome, AppError)
         else Reply(
             status=HTTPStatus.CREATED,
-            body=OrderView.of(outcome),
+            body=OrderView.json_of(outcome),
             headers={"Location": f"/v1/orders/{outcome.id}", "ETag": etag(outcome.version)},
         )
         for outcome in await place_each(session, drafts)
@@ -134,7 +133,7 @@ async def _decided(request: Request, response: Response, preferred: Preference) 
     kept = ("location", "idempotency-replayed")
     headers = {name: response.headers[name] for name in kept if name in response.headers}
     headers |= {"ETag": etag(order.version), **preferred.applied}
-    return shown(OrderView.of(order), headers, HTTPStatus.CREATED)
+    return shown(OrderView.json_of(order), headers, HTTPStatus.CREATED)
 
 
 @router.post(
@@ -152,7 +151,7 @@ async def place_orders(batch: NewOrders, request: Request) -> Response:
     about. Those that are taken are one transaction, and an Idempotency-Key covers them all.
     """
     places = [("orders", number) for number in range(len(batch.orders))]
-    drafts = await _drafts(request, batch.orders, places)
+    drafts = _drafts(request, batch.orders, places)
 
     async def work(session: AsyncSession) -> Reply:
         results = []
@@ -169,14 +168,14 @@ async def place_orders(batch: NewOrders, request: Request) -> Response:
     return await once(request, batch, work)
 
 
-async def _drafts(
+def _drafts(
     request: Request, orders: Sequence[NewOrder], places: Sequence[tuple[str | int, ...]]
 ) -> list[OrderDraft]:
     """Return what to place, once it is certain that the client may and the settings allow it.
 
     places are where the orders are in the body.
     """
-    settings = await state.settings(request)
+    settings = state.running(request).settings
     customer_id = customer_of(request)
     limit_s = settings.hold_limit_s
     unfit = []
@@ -189,7 +188,7 @@ async def _drafts(
             unfit.append(field_problem("body", path, "less_than_equal", detail))
     if unfit:
         raise validation_failed(unfit)
-    actor = request.state.principal.name
+    actor = request.scope["state"]["principal"].name
     return [order.draft(hold_s=min(settings.hold_s, limit_s), actor=actor) for order in orders]
 
 

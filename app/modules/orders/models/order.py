@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
-from app.bus.event import Context, current_context, new_id
+from app.bus.event import Context, current_context, new_id, new_id_hex
 from app.modules.orders.models.life import (
     Action,
     ConfirmMode,
@@ -21,12 +22,12 @@ DEFAULT_HOLD_S = 900
 
 def new_order_id() -> str:
     """Return an id no order has; later ones sort after earlier ones."""
-    return f"ord_{new_id().hex}"
+    return f"ord_{new_id_hex()}"
 
 
 def new_fulfillment_id() -> str:
     """Return an id no fulfillment has; later ones sort after earlier ones."""
-    return f"ful_{new_id().hex}"
+    return f"ful_{new_id_hex()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,7 @@ class OrderDraft:
         return self.hold_s or DEFAULT_HOLD_S
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedLine:
+class PlacedLine(NamedTuple):
     """A line with the title and price of its moment; `available` only where it was short.
 
     Of the quantity, `fulfilling` units are in fulfillments under way and `fulfilled` have left.

@@ -1,10 +1,11 @@
 """Orders over REST: as they are placed, and as they stand."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 
 from app.modules.orders.models.life import ConfirmMode, OrderStatus
 from app.modules.orders.models.order import (
@@ -17,7 +18,6 @@ from app.modules.orders.models.order import (
 from app.modules.orders.schemas.fulfillments import FulfillmentView
 from app.modules.orders.schemas.products import MOMENT, Money, example
 from app.web.fields import Name, Quantity, Reference, Sku, Wire, trusted
-from app.web.problem import Problem
 
 MOST_LINES = 1000
 """How many lines an order may have."""
@@ -136,16 +136,7 @@ class LineView(BaseModel):
     @classmethod
     def of(cls, line: PlacedLine, currency: str) -> Self:
         """Show a line of an order in this currency."""
-        return trusted(
-            cls,
-            sku=line.sku,
-            title=line.title,
-            quantity=line.quantity,
-            unit_price=Money.of(line.unit_price_minor, currency),
-            total=Money.of(line.total_minor, currency),
-            fulfilling=line.fulfilling,
-            fulfilled=line.fulfilled,
-        )
+        return trusted(cls, **_line(line, currency, Money.of))
 
 
 class ShortageView(BaseModel):
@@ -205,7 +196,7 @@ class OrderSummary(_OrderHead):
     @classmethod
     def of(cls, order: ListedOrder) -> Self:
         """Show an order of a list."""
-        return trusted(cls, **_head(order))
+        return trusted(cls, **_head(order, Money.of))
 
 
 class OrderView(_OrderHead):
@@ -241,7 +232,7 @@ class OrderView(_OrderHead):
         """Show an order."""
         return trusted(
             cls,
-            **_head(order),
+            **_head(order, Money.of),
             lines=[LineView.of(line, order.currency) for line in order.lines],
             shortages=[
                 ShortageView(sku=line.sku, requested=line.quantity, available=line.available)
@@ -251,14 +242,39 @@ class OrderView(_OrderHead):
             fulfillments=[FulfillmentView.of(one) for one in order.fulfillments],
         )
 
+    @classmethod
+    def json_of(cls, order: PlacedOrder) -> str:
+        """Return the JSON of `of`, without the models in between: they cost more than the text."""
+        shown = _head(order, Money.plain)
+        shown["lines"] = [_line(line, order.currency, Money.plain) for line in order.lines]
+        shown["shortages"] = [
+            {"sku": line.sku, "requested": line.quantity, "available": line.available}
+            for line in order.lines
+            if line.available is not None
+        ]
+        shown["fulfillments"] = [FulfillmentView.of(one) for one in order.fulfillments]
+        return to_json(shown).decode()
 
-def _head(order: ListedOrder | PlacedOrder) -> dict[str, Any]:
+
+def _line(line: PlacedLine, currency: str, money: Callable[[int, str], object]) -> dict[str, Any]:
+    return {
+        "sku": line.sku,
+        "title": line.title,
+        "quantity": line.quantity,
+        "unit_price": money(line.unit_price_minor, currency),
+        "total": money(line.total_minor, currency),
+        "fulfilling": line.fulfilling,
+        "fulfilled": line.fulfilled,
+    }
+
+
+def _head(order: ListedOrder | PlacedOrder, money: Callable[[int, str], object]) -> dict[str, Any]:
     return {
         "id": order.id,
         "reference": order.reference,
         "status": order.status,
         "customer_id": order.customer_id,
-        "total": Money.of(order.total_minor, order.currency),
+        "total": money(order.total_minor, order.currency),
         "confirm": order.confirm,
         "hold_seconds": order.hold_s,
         "reserved_at": order.reserved_at,
@@ -269,17 +285,3 @@ def _head(order: ListedOrder | PlacedOrder) -> dict[str, Any]:
         "created_at": order.created_at,
         "updated_at": order.updated_at,
     }
-
-
-class OutcomeView(BaseModel):
-    """What became of one order of a batch: 201 and the order, or another status and why."""
-
-    status: int
-    order: OrderView | None = None
-    problem: Problem | None = None
-
-
-class OutcomesView(BaseModel):
-    """What became of the orders of a batch, one by one, in the order they were sent."""
-
-    results: list[OutcomeView]

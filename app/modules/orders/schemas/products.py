@@ -85,6 +85,11 @@ class Money(Wire):
         # Not validated again: the database holds nothing that was not.
         return trusted(Money, amount=decimal(minor, currency), currency=currency)
 
+    @staticmethod
+    def plain(minor: int, currency: str) -> dict[str, str]:
+        """Return what the JSON of `of` says."""
+        return {"amount": decimal(minor, currency), "currency": currency}
+
 
 class ProductValues(Wire):
     """What a product shall be; an inactive one cannot be ordered."""

@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus.outbox import publish
-from app.bus.prepared import Write, prepared
+from app.bus.prepared import Rows, Write, prepared, write
 from app.bus.sql import rows, upsert
 from app.errors import AppError
 from app.modules.orders.errors import (
@@ -40,8 +40,8 @@ async def place(session: AsyncSession, drafts: Sequence[OrderDraft]) -> list[Pla
     Holds that are overdue expire first, so that inventory has their units back when it decides.
     All or none: the first draft that cannot be taken raises for the whole sequence:
     UnknownSkuError, InactiveProductError, CurrencyMixedError, PriceChangedError,
-    TotalTooLargeError or DuplicateReferenceError. Three trips to the database, however many drafts
-    and lines there are, and four more when a hold was overdue.
+    TotalTooLargeError or DuplicateReferenceError. Two trips to the database, however many drafts
+    and lines there are, one more when a draft has a reference, and four when a hold was overdue.
     """
     placed = []
     for outcome in await place_each(session, drafts):
@@ -56,8 +56,8 @@ async def place_each(
 ) -> list[PlacedOrder | AppError]:
     """Do as `place` does with every draft that can be taken, and return why of those that cannot.
 
-    The outcomes are in the order of the drafts. As many statements as `place`, and one more when
-    a reference was used before.
+    The outcomes are in the order of the drafts. As many trips as `place`, and one more when a
+    reference was used before.
     """
     if not drafts:
         return []
@@ -73,17 +73,40 @@ async def place_each(
             priced.append(priced_draft(draft, catalogue))
         except AppError as refusal:
             outcomes[draft.id] = refusal
-    created = await _insert_orders(session, priced) if priced else {}
-    twice = [order.draft for order in priced if order.draft.id not in created]
-    if twice:
+    created = await _write(session, priced) if priced else {}
+    for order in priced:
+        if order.draft.id in created:
+            outcomes[order.draft.id] = _placed(order, created[order.draft.id])
+    if len(outcomes) < len(drafts):
+        twice = [order.draft for order in priced if order.draft.id not in created]
         outcomes |= await _duplicates(session, twice)
+    return [outcomes[draft.id] for draft in drafts]
+
+
+async def _write(session: AsyncSession, priced: Sequence[Priced]) -> dict[str, datetime]:
+    """Write the orders, but those whose reference is used, and return their creation times.
+
+    Without references each can be written, so all of it takes one trip.
+    """
+    new_orders = _new_orders_of(session, priced)
+    if all(order.draft.reference is None for order in priced):
+        return _times(await _publish(session, priced, new_orders))
+    created = _times(await write(session, new_orders))
     taken = [order for order in priced if order.draft.id in created]
     if taken:
-        timeline = noted(session, [_entry(order.draft) for order in taken])
-        beside = [_new_lines_of(session, taken), timeline]
-        await publish(session, *(order.event for order in taken), beside=beside)
-    outcomes |= {order.draft.id: _placed(order, created[order.draft.id]) for order in taken}
-    return [outcomes[draft.id] for draft in drafts]
+        await _publish(session, taken)
+    return created
+
+
+async def _publish(session: AsyncSession, taken: Sequence[Priced], *before: Write) -> Rows:
+    """Write what belongs to orders, and their events; returns the rows of what goes before."""
+    timeline = noted(session, [_entry(order.draft) for order in taken])
+    beside = [*before, _new_lines_of(session, taken), timeline]
+    return await publish(session, *(order.event for order in taken), beside=beside)
+
+
+def _times(inserted: Rows) -> dict[str, datetime]:
+    return {row[0]: row[1] for row in inserted}
 
 
 def _placed(order: Priced, created_at: datetime) -> PlacedOrder:
@@ -103,11 +126,11 @@ def _placed(order: Priced, created_at: datetime) -> PlacedOrder:
     )
 
 
-async def _insert_orders(session: AsyncSession, priced: Sequence[Priced]) -> dict[str, datetime]:
-    """Insert the orders, but those whose reference is used, and return their creation times."""
+def _new_orders_of(session: AsyncSession, priced: Sequence[Priced]) -> Write:
+    """Return what inserts the orders, but those whose reference is used."""
     # References are locked in one order, so that two batches that share some cannot deadlock.
     ordered = sorted(priced, key=lambda order: (order.draft.reference or "", order.draft.id))
-    inserted = await _new_orders.run(
+    return _new_orders.on(
         session,
         {
             "id": [order.draft.id for order in ordered],
@@ -120,7 +143,6 @@ async def _insert_orders(session: AsyncSession, priced: Sequence[Priced]) -> dic
             "created_event_id": [order.event.id for order in ordered],
         },
     )
-    return {row[0]: row[1] for row in inserted}
 
 
 @prepared(
