@@ -2,18 +2,18 @@
 
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import anyio
 from sqlalchemy import URL, MetaData, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from app.bus import driver
+from app.bus import transaction
 from app.bus.outbox import PUBLISHED, READ_ONLY
 from app.bus.sql import NAMING_CONVENTION
 from app.bus.stalled import APPLICATION_NAME
@@ -110,7 +110,9 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
         """Open a read-only session in which every statement sees the same moment."""
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        begin = "BEGIN"
+        if not self.single_writer:
+            begin += " ISOLATION LEVEL REPEATABLE READ READ ONLY"
         async with self._begun(self.reader, begin) as session:
             yield session
 
@@ -118,42 +120,26 @@ class Database:
     async def _begun(
         self, engine: AsyncEngine, begin: str, *, commits: bool = False
     ) -> AsyncIterator[AsyncSession]:
-        """Open a session whose transaction has begun; begin is what PostgreSQL is told.
-
-        Where that shows that the connection was lost, another one is taken, once: nothing was asked
-        of the first. So none is asked whether it is still there before each transaction.
-        """
-        session = await self._connected(engine, None if self.single_writer else begin)
+        """Open a session whose transaction is begun by this text."""
+        session = await transaction.begin(engine, begin)
         if not commits:
             session.info[READ_ONLY] = True
-        async with AsyncExitStack() as stack:
-            # Not `async with session`: it makes a task to close what a commit has closed.
-            stack.push_async_exit(session.__aexit__)
+        is_over = False
+        try:
             yield session
             if commits:
                 # Cut short, a commit may or may not have happened; so it is never cut short.
                 with anyio.CancelScope(shield=True):
-                    await session.commit()
-                session.sync_session.close()
-                stack.pop_all()
-
-    @staticmethod
-    async def _connected(engine: AsyncEngine, begin: str | None) -> AsyncSession:
-        for is_last in (False, True):
-            session = AsyncSession(engine, expire_on_commit=False)
-            try:
-                await driver.take(session, begin)
-            except BaseException as error:
-                await session.__aexit__(None, None, None)
-                lost = isinstance(error, DBAPIError) and error.connection_invalidated
-                if is_last or not lost:
-                    raise
+                    await transaction.commit(session)
             else:
-                break
-        return session
+                await transaction.leave(session)
+            is_over = True
+        finally:
+            if not is_over:
+                await transaction.roll_back(session)
 
     def _begin(self, lock_s: float | None) -> str:
-        """Return the text that begins a write: one message, limits included.
+        """Return the text that begins a write: one message, PostgreSQL's limits included.
 
         They are of this transaction only, so that a pooler between us and the server hands nobody
         our settings.
@@ -161,6 +147,8 @@ class Database:
         limits = _limits(self._timeouts)
         if lock_s is not None:
             limits["lock_timeout"] = lock_s
+        if self.single_writer:
+            return "BEGIN IMMEDIATE"
         settings = (f"SET LOCAL {name} = {round(s * 1000)}" for name, s in limits.items())
         return "; ".join(("BEGIN", *settings))
 
@@ -207,6 +195,9 @@ def postgresql(url: str, *, pool: int = 10, timeouts: Timeouts | None = None) ->
         pool_size=pool,
         max_overflow=0,
         pool_timeout=5,
+        # Who comes back last goes out first: a few connections do all the work, and the server
+        # has their statements planned and their tables at hand.
+        pool_use_lifo=True,
     )
     return Database(engine, engine, timeouts)
 
