@@ -55,15 +55,18 @@ class Database:
         self._turn = anyio.Lock()
         self._groups: dict[Work[Any, Any], Group[Any, Any]] = {}
 
-    def write(self, *, lock_s: float | None = None) -> AbstractAsyncContextManager[AsyncSession]:
+    def write(
+        self, *, lock_s: float | None = None, first: str = ""
+    ) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction: commits when the block ends, rolls back when it raises.
 
-        lock_s is how long it waits for others' locks, where that is not as long as any may.
+        lock_s is how long it waits for others' locks, where that is not as long as any may. first
+        is said along with PostgreSQL's BEGIN, at no cost of its own; nobody reads its rows.
 
         Raises NestedWriteError inside another one, on both databases: what nests would deadlock
         on the one and silently be two transactions on the other.
         """
-        return self._write(lock_s)
+        return self._write(self._begin(lock_s, first))
 
     async def together(self, work: Work[Item, Outcome], item: Item, *, weight: int = 1) -> Outcome:
         """Have work write item in one transaction with what other requests ask of it now.
@@ -85,9 +88,8 @@ class Database:
         return sum(group.waiting for group in self._groups.values())
 
     @asynccontextmanager
-    async def _write(self, lock_s: float | None) -> AsyncIterator[AsyncSession]:
+    async def _write(self, begin: str) -> AsyncIterator[AsyncSession]:
         _refuse_nested()
-        begin = self._begin(lock_s)
         token = _writing.set(True)
         try:
             if self.single_writer:
@@ -138,7 +140,7 @@ class Database:
             if not is_over:
                 await transaction.roll_back(session)
 
-    def _begin(self, lock_s: float | None) -> str:
+    def _begin(self, lock_s: float | None, first: str) -> str:
         """Return the text that begins a write: one message, PostgreSQL's limits included.
 
         They are of this transaction only, so that a pooler between us and the server hands nobody
@@ -150,7 +152,7 @@ class Database:
         if self.single_writer:
             return "BEGIN IMMEDIATE"
         settings = (f"SET LOCAL {name} = {round(s * 1000)}" for name, s in limits.items())
-        return "; ".join(("BEGIN", *settings))
+        return "; ".join(filter(None, ("BEGIN", *settings, first)))
 
     async def close(self) -> None:
         """Close every connection, once what requests asked for together is written."""
