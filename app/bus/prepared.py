@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Dialect, Executable, FromClause, String, bindparam, select
+from sqlalchemy import BigInteger, Dialect, Executable, FromClause, String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
@@ -42,8 +42,17 @@ class Write(NamedTuple):
     parameters: Mapping[str, Any]
 
 
+_RIDERS = "orderly_riders"
+
+
+def ride(session: AsyncSession, *writes: Write) -> None:
+    """Have statements run in the trip of the next `write`; whoever asks makes sure of one."""
+    session.info[_RIDERS] = (*session.info.get(_RIDERS, ()), *writes)
+
+
 async def write(session: AsyncSession, *writes: Write) -> None:
     """Run statements in one trip to the database, none of which reads what another one wrote."""
+    writes = (*session.info.pop(_RIDERS, ()), *writes)
     direct = driver.of(session)
     if direct is None:
         for statement, parameters in writes:
@@ -113,6 +122,16 @@ class Prepared:
             return given
         once = (bindparam(f"given_{name}", type_=self._types[name]).label(name) for name in same)
         return select(given, *once).subquery()
+
+
+def few(given: FromClause) -> FromClause:
+    """Return the same table, of :the_count rows, planned for as if it had few.
+
+    For a statement that looks each row up in several places: the more rows PostgreSQL expects of a
+    plan that fits any number, the dearer that plan seems, and it would make one for each run
+    instead. Of a LIMIT it does not know it expects a tenth.
+    """
+    return select(given).limit(bindparam("the_count", type_=BigInteger())).subquery()
 
 
 def _one_value(values: Sequence[Any]) -> bool:
