@@ -145,8 +145,7 @@ def none_held_back(
 
 @prepared(event_id=Uuid())
 def _none_held_back(session: AsyncSession, given: FromClause) -> Executable:
-    del session
-    asked = few(given)
+    asked = few(session, given)
     # A key without a subscriber is what no inbox takes.
     refused = select(cast(null(), code(80)), asked.c.event_id).where(is_held_back(asked.c.event_id))
     return insert(inbox).from_select(["subscriber", "event_id"], refused)

@@ -39,7 +39,7 @@ async def claim(session: AsyncSession, subscriber: str, event_ids: Collection[UU
 
 @prepared(event_id=Uuid())
 def _claim(session: AsyncSession, given: FromClause) -> Executable:
-    asked = few(given)
+    asked = few(session, given)
     owed = (
         select(_SUBSCRIBER, outbox.c.event_id)
         .join(asked, outbox.c.event_id == asked.c.event_id)

@@ -124,13 +124,15 @@ class Prepared:
         return select(given, *once).subquery()
 
 
-def few(given: FromClause) -> FromClause:
+def few(session: AsyncSession, given: FromClause) -> FromClause:
     """Return the same table, of :the_count rows, planned for as if it had few.
 
     For a statement that looks each row up in several places: the more rows PostgreSQL expects of a
     plan that fits any number, the dearer that plan seems, and it would make one for each run
-    instead. Of a LIMIT it does not know it expects a tenth.
+    instead. Of a LIMIT it does not know it expects a tenth. SQLite plans once, and goes by none.
     """
+    if dialect_of(session).name != "postgresql":
+        return given
     return select(given).limit(bindparam("the_count", type_=BigInteger())).subquery()
 
 
