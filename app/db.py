@@ -2,18 +2,18 @@
 
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import anyio
 from sqlalchemy import URL, MetaData, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from app.bus import driver
+from app.bus import transaction
 from app.bus.outbox import PUBLISHED, READ_ONLY
 from app.bus.sql import NAMING_CONVENTION
 from app.bus.stalled import APPLICATION_NAME
@@ -55,15 +55,18 @@ class Database:
         self._turn = anyio.Lock()
         self._groups: dict[Work[Any, Any], Group[Any, Any]] = {}
 
-    def write(self, *, lock_s: float | None = None) -> AbstractAsyncContextManager[AsyncSession]:
+    def write(
+        self, *, lock_s: float | None = None, first: str = ""
+    ) -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction: commits when the block ends, rolls back when it raises.
 
-        lock_s is how long it waits for others' locks, where that is not as long as any may.
+        lock_s is how long it waits for others' locks, where that is not as long as any may. first
+        is said along with PostgreSQL's BEGIN, at no cost of its own; nobody reads its rows.
 
         Raises NestedWriteError inside another one, on both databases: what nests would deadlock
         on the one and silently be two transactions on the other.
         """
-        return self._write(lock_s)
+        return self._write(self._begin(lock_s, first))
 
     async def together(self, work: Work[Item, Outcome], item: Item, *, weight: int = 1) -> Outcome:
         """Have work write item in one transaction with what other requests ask of it now.
@@ -85,9 +88,8 @@ class Database:
         return sum(group.waiting for group in self._groups.values())
 
     @asynccontextmanager
-    async def _write(self, lock_s: float | None) -> AsyncIterator[AsyncSession]:
+    async def _write(self, begin: str) -> AsyncIterator[AsyncSession]:
         _refuse_nested()
-        begin = self._begin(lock_s)
         token = _writing.set(True)
         try:
             if self.single_writer:
@@ -110,7 +112,9 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
         """Open a read-only session in which every statement sees the same moment."""
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        begin = "BEGIN"
+        if not self.single_writer:
+            begin += " ISOLATION LEVEL REPEATABLE READ READ ONLY"
         async with self._begun(self.reader, begin) as session:
             yield session
 
@@ -118,42 +122,26 @@ class Database:
     async def _begun(
         self, engine: AsyncEngine, begin: str, *, commits: bool = False
     ) -> AsyncIterator[AsyncSession]:
-        """Open a session whose transaction has begun; begin is what PostgreSQL is told.
-
-        Where that shows that the connection was lost, another one is taken, once: nothing was asked
-        of the first. So none is asked whether it is still there before each transaction.
-        """
-        session = await self._connected(engine, None if self.single_writer else begin)
+        """Open a session whose transaction is begun by this text."""
+        session = await transaction.begin(engine, begin)
         if not commits:
             session.info[READ_ONLY] = True
-        async with AsyncExitStack() as stack:
-            # Not `async with session`: it makes a task to close what a commit has closed.
-            stack.push_async_exit(session.__aexit__)
+        is_over = False
+        try:
             yield session
             if commits:
                 # Cut short, a commit may or may not have happened; so it is never cut short.
                 with anyio.CancelScope(shield=True):
-                    await session.commit()
-                session.sync_session.close()
-                stack.pop_all()
-
-    @staticmethod
-    async def _connected(engine: AsyncEngine, begin: str | None) -> AsyncSession:
-        for is_last in (False, True):
-            session = AsyncSession(engine, expire_on_commit=False)
-            try:
-                await driver.take(session, begin)
-            except BaseException as error:
-                await session.__aexit__(None, None, None)
-                lost = isinstance(error, DBAPIError) and error.connection_invalidated
-                if is_last or not lost:
-                    raise
+                    await transaction.commit(session)
             else:
-                break
-        return session
+                await transaction.leave(session)
+            is_over = True
+        finally:
+            if not is_over:
+                await transaction.roll_back(session)
 
-    def _begin(self, lock_s: float | None) -> str:
-        """Return the text that begins a write: one message, limits included.
+    def _begin(self, lock_s: float | None, first: str) -> str:
+        """Return the text that begins a write: one message, PostgreSQL's limits included.
 
         They are of this transaction only, so that a pooler between us and the server hands nobody
         our settings.
@@ -161,8 +149,10 @@ class Database:
         limits = _limits(self._timeouts)
         if lock_s is not None:
             limits["lock_timeout"] = lock_s
+        if self.single_writer:
+            return "BEGIN IMMEDIATE"
         settings = (f"SET LOCAL {name} = {round(s * 1000)}" for name, s in limits.items())
-        return "; ".join(("BEGIN", *settings))
+        return "; ".join(filter(None, ("BEGIN", *settings, first)))
 
     async def close(self) -> None:
         """Close every connection, once what requests asked for together is written."""
@@ -207,6 +197,9 @@ def postgresql(url: str, *, pool: int = 10, timeouts: Timeouts | None = None) ->
         pool_size=pool,
         max_overflow=0,
         pool_timeout=5,
+        # Who comes back last goes out first: a few connections do all the work, and the server
+        # has their statements planned and their tables at hand.
+        pool_use_lifo=True,
     )
     return Database(engine, engine, timeouts)
 

@@ -51,9 +51,20 @@ class _Interruptible(aiosqlite.Connection):
         # As SQLAlchemy does for the driver's own: a process does not wait for it.
         self._thread.daemon = True
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether a transaction is under way, or begins with the next statement."""
+        if self._connection is None:
+            return False
+        return self._begin is not None or self._connection.in_transaction
+
     def begin(self, statement: str) -> None:
-        """Begin a transaction in the turn of its first statement: one of its own costs as much."""
-        self._begin = statement
+        """Begin a transaction in the turn of its first statement: one of its own costs as much.
+
+        One that is under way already goes on.
+        """
+        if not self.is_begun:
+            self._begin = statement
 
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the driver's
         """Have the thread run fn, in the transaction that was asked for."""

@@ -54,6 +54,24 @@ async def trips(session: AsyncSession) -> AsyncIterator[list[str]]:
     On SQLite that is a turn of the connection's thread.
     """
     connection: Any = session.sync_session.connection().connection.driver_connection
+    async with _sent(connection) as sent:
+        yield sent
+
+
+@asynccontextmanager
+async def messages(database: Database) -> AsyncIterator[list[str]]:
+    """Collect what a transaction at a time costs, its BEGIN and its end included, as `trips` do.
+
+    They all have the connection that came back last.
+    """
+    async with database.write() as session:
+        found: Any = session.sync_session.connection().connection.driver_connection
+    async with _sent(found) as sent:
+        yield sent
+
+
+@asynccontextmanager
+async def _sent(connection: Any) -> AsyncIterator[list[str]]:  # noqa: ANN401 - the driver's
     sent: list[str] = []
     if isinstance(connection, asyncpg.Connection):
 

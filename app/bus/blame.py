@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bus.call import call
 from app.bus.errors import HandlerTimeoutError, is_transient
 from app.bus.event import Event
+from app.bus.prepared import write
 from app.bus.source import Delivery
 from app.bus.subscriber import Failed, Handler
 
@@ -226,6 +227,8 @@ class Runner:
 
         Where nothing was done before, the session is as new then. Raises what cannot be told apart.
         """
+        # What rides with the first write is nothing that an event is to blame for.
+        await write(session)
         was_empty, info = self._is_empty, dict(session.info)
         told: Ran | Raised
         try:

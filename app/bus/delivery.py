@@ -9,21 +9,25 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Executable,
     FromClause,
     Integer,
     String,
     Uuid,
     bindparam,
+    cast,
     exists,
+    insert,
     literal,
+    null,
     or_,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus.prepared import prepared
-from app.bus.sql import code, now, rows, upsert
+from app.bus.prepared import Write, few, prepared
+from app.bus.sql import code, dialect_of, now, rows, upsert
 from app.bus.tables import delivery, inbox, outbox, subscription
 
 UNFINISHED_LIMIT = 4
@@ -116,20 +120,32 @@ async def _make_due(
 _DUE_COLUMNS = ("subscriber", "event_id", "state", "reason", "attempts", "unfinished")
 
 
-async def held_back(
-    session: AsyncSession, subscriber: str, event_ids: Collection[UUID]
-) -> set[UUID]:
-    """Return which of these events have a row, and so are not the stream's to deliver."""
-    ids = {"event_id": list(event_ids)}
-    return set(await _held_back.column(session, ids, the_subscriber=subscriber))
-
-
-@prepared(event_id=Uuid())
-def _held_back(session: AsyncSession, given: FromClause) -> Executable:
-    del session
+def is_held_back(event_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Tell whether an event has a row of :the_subscriber, and so is not the stream's to deliver."""
     # Once per event, by the key. A join, or IN, goes through every row of the subscriber instead:
     # on SQLite once per event, and on PostgreSQL for as long as it thinks that they are few.
     row = select(delivery.c.event_id).where(
-        delivery.c.subscriber == _SUBSCRIBER, delivery.c.event_id == given.c.event_id
+        delivery.c.subscriber == _SUBSCRIBER, delivery.c.event_id == event_id
     )
-    return select(given.c.event_id).where(row.scalar_subquery().is_not(None))
+    return row.scalar_subquery().is_not(None)
+
+
+def none_held_back(
+    session: AsyncSession, subscriber: str, event_ids: Collection[UUID]
+) -> Write | None:
+    """Return a statement that fails (IntegrityError) where one of these events has a row by now.
+
+    None on SQLite, where nobody can have written one.
+    """
+    if dialect_of(session).name != "postgresql":
+        return None
+    ids = {"event_id": list(event_ids)}
+    return _none_held_back.on(session, ids, the_subscriber=subscriber, the_count=len(event_ids))
+
+
+@prepared(event_id=Uuid())
+def _none_held_back(session: AsyncSession, given: FromClause) -> Executable:
+    asked = few(session, given)
+    # A key without a subscriber is what no inbox takes.
+    refused = select(cast(null(), code(80)), asked.c.event_id).where(is_held_back(asked.c.event_id))
+    return insert(inbox).from_select(["subscriber", "event_id"], refused)

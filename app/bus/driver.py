@@ -12,9 +12,8 @@ from typing import Any, NoReturn
 
 from sqlalchemy import ARRAY, Connection, Dialect, Executable
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
-from sqlalchemy.util import await_only, greenlet_spawn
+from sqlalchemy.util import greenlet_spawn
 
 DRIVER = "orderly_driver"
 """Names the Driver in the info of a session that has one."""
@@ -73,10 +72,11 @@ class Driver:
 
     def __init__(self, connection: Connection) -> None:
         self.dialect = connection.dialect
-        self._connection: Any = connection
-        self._adapted: Any = self._connection.connection.dbapi_connection
-        raw: Any = self._connection.connection.driver_connection
+        self.connection: Any = connection
+        self._adapted: Any = self.connection.connection.dbapi_connection
+        raw: Any = self.connection.connection.driver_connection
         self._raw = raw
+        self._begun: _Begun | None = None
         self._fetch: Callable[[str, list[Any]], Awaitable[Rows]]
         if self.dialect.name == "postgresql":
             self._fetch = lambda sql, arguments: raw.fetch(sql, *arguments)
@@ -84,15 +84,20 @@ class Driver:
             self._fetch = raw.execute_fetchall
 
     @property
+    def is_open(self) -> bool:
+        """Whether the transaction that `begin` began is still under way."""
+        if self.dialect.name == "postgresql":
+            return self._begun is not None and self._adapted._transaction is self._begun  # noqa: SLF001 - see begin
+        return bool(self._raw.is_begun)
+
+    @property
     def is_usable(self) -> bool:
         """False once the transaction is over, and while somebody listens to what SQLAlchemy runs.
 
         Who counts, traces or strikes statements sees all of them that way.
         """
-        heard = self._connection.dispatch
-        return self._connection.in_transaction() and not (
-            heard.before_cursor_execute or heard.after_cursor_execute
-        )
+        heard = self.connection.dispatch
+        return self.is_open and not (heard.before_cursor_execute or heard.after_cursor_execute)
 
     async def fetch(self, compiled: Compiled, given: Mapping[str, Any]) -> Rows:
         """Run a statement and return its rows; raises what SQLAlchemy would."""
@@ -122,24 +127,40 @@ class Driver:
             await greenlet_spawn(self.fail, error, "; ".join(texts))
             raise
 
-    def begin(self, sql: str) -> None:
-        """Begin the transaction of a PostgreSQL connection, with whatever else sql says.
+    async def begin(self, sql: str) -> None:
+        """Begin a transaction, on PostgreSQL with whatever else sql says, in one message.
 
-        One message, where the driver's own BEGIN and each setting are one each.
+        The driver's own BEGIN and each setting would be one each. SQLite begins with the first
+        statement.
         """
+        if self.dialect.name != "postgresql":
+            self._raw.begin(sql)
+            return
         # Known before it is sent: cut short, it may have happened, and is rolled back.
-        self._adapted._transaction = _Begun(self._raw)  # noqa: SLF001 - where the driver's own would be
+        self._begun = self._adapted._transaction = _Begun(self._raw)  # noqa: SLF001 - where the driver's own would be
+        await self._run(self._raw.execute(sql), sql)
+
+    async def end(self, sql: str) -> None:
+        """End the transaction, which SQLAlchemy must not have joined, by COMMIT or ROLLBACK."""
+        if self.dialect.name != "postgresql":
+            await self._run(self._raw.commit() if sql == "COMMIT" else self._raw.rollback(), sql)
+            return
+        # Whether it fails or not: what is sent ends it.
+        self._adapted._transaction = None  # noqa: SLF001 - as above
+        await self._run(self._raw.execute(sql), sql)
+
+    async def _run(self, sent: Awaitable[object], sql: str) -> None:
         try:
-            await_only(self._raw.execute(sql))
+            await sent
         except Exception as error:  # noqa: BLE001 - raised again, as what it is
-            self.fail(error, sql)
+            await greenlet_spawn(self.fail, error, sql)
 
     def fail(self, error: Exception, sql: str) -> NoReturn:
         """Raise error as SQLAlchemy does, which also drops a connection that is lost."""
         try:
             self._adapted._handle_exception(error)  # noqa: SLF001 - the driver's errors as DBAPI's
         except self.dialect.loaded_dbapi.Error as known:
-            self._connection._handle_dbapi_exception(known, sql, None, None, None)  # noqa: SLF001 - as above
+            self.connection._handle_dbapi_exception(known, sql, None, None, None)  # noqa: SLF001 - as above
         raise error
 
 
@@ -175,22 +196,12 @@ def _joined(texts: tuple[str, ...]) -> str:
 _PARAMETER = re.compile(r"\$([0-9]+)")
 
 
-async def take(session: AsyncSession, begin: str | None = None) -> None:
-    """Begin a session's transaction, and let its hot statements use the driver.
-
-    begin is the text that begins it, where SQLAlchemy would not at once.
-    """
-
-    def taken(plain: Session) -> Driver:
-        driver = Driver(plain.connection())
-        if begin is not None:
-            driver.begin(begin)
-        return driver
-
-    session.info[DRIVER] = await session.run_sync(taken)
-
-
 def of(session: AsyncSession) -> Driver | None:
-    """Return the driver of a session, None when its statements go through SQLAlchemy."""
+    """Return the driver of a session, None when its statements go through SQLAlchemy.
+
+    So they do after a savepoint, which SQLAlchemy sets with the first statement it sees.
+    """
     driver: Driver | None = session.info.get(DRIVER)
-    return driver if driver is not None and driver.is_usable else None
+    if driver is None or session.in_nested_transaction() or not driver.is_usable:
+        return None
+    return driver

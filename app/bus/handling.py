@@ -15,6 +15,7 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from app.bus import failure_log
 from app.bus.account import Account
@@ -203,17 +204,26 @@ class Handling:
     async def _write(self, failures: Sequence[Failure], source: Source) -> None:
         """Write verdicts in a transaction that holds their keys, and tell of those it took."""
         verdicts = {one.verdict.event_id: one.verdict for one in failures}
-        async with self._database.write() as session:
-            runnable = await source.claim(
-                session, {each: verdict.attempts for each, verdict in verdicts.items()}
-            )
-            taken = {each: verdict for each, verdict in verdicts.items() if each in runnable}
-            await source.settle(session, taken)
+        try:
+            taken = await self._written(verdicts, source)
+        except IntegrityError:
+            # One has become due in between, and that is seen from the start now.
+            taken = await self._written(verdicts, source)
         for verdict in taken.values():
             self._account.failed(verdict)
             self._note(failed=verdict.state is not State.DISCARDED)
         told = [one for one in failures if one.verdict.event_id in taken]
         failure_log.tell(self._subscriber.name, told, each=log.is_enabled_for(logging.DEBUG))
+
+    async def _written(
+        self, verdicts: Mapping[UUID, Verdict], source: Source
+    ) -> dict[UUID, Verdict]:
+        async with self._database.write() as session:
+            attempts = {each: verdict.attempts for each, verdict in verdicts.items()}
+            runnable = await source.claim(session, attempts)
+            taken = {each: verdict for each, verdict in verdicts.items() if each in runnable}
+            await source.settle(session, taken)
+        return taken
 
     def _note(self, *, failed: bool, count: int = 1) -> None:
         if self._fuse is not None:

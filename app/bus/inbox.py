@@ -8,7 +8,8 @@ from sqlalchemy import Executable, FromClause, Uuid, bindparam, delete, or_, sel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import outbox as outbox_rows, settled
-from app.bus.prepared import prepared
+from app.bus.delivery import is_held_back
+from app.bus.prepared import few, prepared
 from app.bus.replay import fill_new
 from app.bus.sql import code, rows, upsert
 from app.bus.subscriber import Subscriber
@@ -26,19 +27,22 @@ async def claim(session: AsyncSession, subscriber: str, event_ids: Collection[UU
     """Insert the inbox rows of these events and return the ids that were new.
 
     Only events in our outbox that this subscriber is owed get a row: a copy that was handled
-    before, an event older than the subscription, and an entry our database never wrote all
-    return nothing and must not run. Rows go in sorted, so two workers with overlapping batches
-    wait for one another instead of deadlocking; a twin's uncommitted row makes this one wait.
+    before, an event older than the subscription, one that has a delivery row, and an entry our
+    database never wrote all return nothing and must not run. Rows go in sorted, so two workers
+    with overlapping batches wait for one another instead of deadlocking; a twin's uncommitted row
+    makes this one wait.
     """
     ids = {"event_id": _sorted(event_ids)}
-    return set(await _claim.column(session, ids, the_subscriber=subscriber))
+    count = len(event_ids)
+    return set(await _claim.column(session, ids, the_subscriber=subscriber, the_count=count))
 
 
 @prepared(event_id=Uuid())
 def _claim(session: AsyncSession, given: FromClause) -> Executable:
+    asked = few(session, given)
     owed = (
         select(_SUBSCRIBER, outbox.c.event_id)
-        .join(given, outbox.c.event_id == given.c.event_id)
+        .join(asked, outbox.c.event_id == asked.c.event_id)
         .join(subscription, subscription.c.event_type == outbox.c.type)
         .where(
             subscription.c.subscriber == _SUBSCRIBER,
@@ -47,6 +51,7 @@ def _claim(session: AsyncSession, given: FromClause) -> Executable:
                 outbox.c.log_position.is_(None),
                 outbox.c.log_position > subscription.c.since_log_position,
             ),
+            ~is_held_back(outbox.c.event_id),
         )
         .order_by(outbox.c.event_id)
     )

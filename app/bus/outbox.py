@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
     union_all,
     update,
 )
@@ -137,18 +138,30 @@ async def page_of_unpublished(session: AsyncSession, *, after: int, limit: int) 
     ]
 
 
-async def hold_relay_lock(session: AsyncSession) -> bool:
-    """Take the right to publish until this transaction ends; False when another relay has it.
+HOLDS_RELAY_LOCK = (
+    f"SELECT set_config('orderly.relays', pg_try_advisory_xact_lock({_RELAY_LOCK})::text, true)"
+)
+"""Takes the right to publish until the transaction ends, where another relay has it not.
 
-    SQLite has one process and one relay, so there the answer is always True.
+To be said along with BEGIN, and so that what is read afterwards is read under the lock: a page of
+one that looked before it had it may be another's, and marked by now.
+"""
+
+
+async def relayed(
+    session: AsyncSession, limit: int, paused: Collection[str] = ()
+) -> list[Unpublished] | None:
+    """Return what `unpublished` does, None when another relay has the right to publish.
+
+    The transaction is PostgreSQL's and began with HOLDS_RELAY_LOCK.
     """
-    if session.get_bind().dialect.name != "postgresql":
-        return True
-    [[taken]] = await _TRY_RELAY_LOCK.run(session)
-    return bool(taken)
-
-
-_TRY_RELAY_LOCK = Fixed(select(func.pg_try_advisory_xact_lock(_RELAY_LOCK)))
+    if paused:
+        [[holds]] = await _HOLDS.run(session)
+        return await unpublished(session, limit, paused) if holds else None
+    page = await _OLDEST_IF_HELD.run(session, most=limit)
+    if not page[0][0]:
+        return None
+    return [Unpublished(*row) for _, *row in page if row[0] is not None]
 
 
 async def unpublished(
@@ -177,6 +190,15 @@ _OLDEST = (
     .limit(bindparam("most"))
 )
 _OLDEST_OF_ALL = Fixed(_OLDEST)
+
+_held = select((func.current_setting("orderly.relays", true()) == "true").label("holds"))
+_HOLDS = Fixed(_held)
+_lock, _oldest = _held.subquery(), _OLDEST.lateral()
+_OLDEST_IF_HELD = Fixed(
+    select(_lock.c.holds, *_oldest.c)
+    .select_from(_lock.outerjoin(_oldest, _lock.c.holds))
+    .order_by(_oldest.c.position)
+)
 
 
 async def _waiting_contexts(session: AsyncSession) -> list[str]:

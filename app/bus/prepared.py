@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Dialect, Executable, FromClause, String, bindparam, select
+from sqlalchemy import BigInteger, Dialect, Executable, FromClause, String, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
@@ -44,11 +44,20 @@ class Write(NamedTuple):
     parameters: Mapping[str, Any]
 
 
+_RIDERS = "orderly_riders"
+
+
+def ride(session: AsyncSession, *writes: Write) -> None:
+    """Have statements run in the trip of the next `write`; whoever asks makes sure of one."""
+    session.info[_RIDERS] = (*session.info.get(_RIDERS, ()), *writes)
+
+
 async def write(session: AsyncSession, *writes: Write) -> Rows:
     """Run statements in one trip to the database, none of which reads what another one wrote.
 
-    Returns the rows of the first one, if it has any.
+    Returns the rows of the first one, if it has any. What rides along comes after them.
     """
+    writes = (*writes, *session.info.pop(_RIDERS, ()))
     direct = driver.of(session)
     if direct is None:
         found = [await statement.run(session, **parameters) for statement, parameters in writes]
@@ -119,6 +128,18 @@ class Prepared:
             return given
         once = (bindparam(f"given_{name}", type_=self._types[name]).label(name) for name in same)
         return select(given, *once).subquery()
+
+
+def few(session: AsyncSession, given: FromClause) -> FromClause:
+    """Return the same table, of :the_count rows, planned for as if it had few.
+
+    For a statement that looks each row up in several places: the more rows PostgreSQL expects of a
+    plan that fits any number, the dearer that plan seems, and it would make one for each run
+    instead. Of a LIMIT it does not know it expects a tenth. SQLite plans once, and goes by none.
+    """
+    if dialect_of(session).name != "postgresql":
+        return given
+    return select(given).limit(bindparam("the_count", type_=BigInteger())).subquery()
 
 
 def _one_value(values: Sequence[Any]) -> bool:

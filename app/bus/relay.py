@@ -72,12 +72,12 @@ class Relay:
         """Publish one page and return its size; 0 when nothing waits or another relay is active."""
         if self._database.single_writer:
             return await self._publish_in_two_steps()
-        async with self._database.write() as session:
-            if not await outbox.hold_relay_lock(session):
+        async with self._database.write(first=outbox.HOLDS_RELAY_LOCK) as session:
+            page = await outbox.relayed(session, self._policy.page, self._paused())
+            if page is None:
                 # It may have looked before what woke us was committed.
                 self._wake_up.tell_others()
                 return 0
-            page = await outbox.unpublished(session, self._policy.page, self._paused())
             if page:
                 await outbox.mark_published(session, page, await self._append(page))
         _count(page)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bus import delivery as owed, inbox, lease, verdict as verdicts
 from app.bus.delivery import Reason
 from app.bus.event import Event
+from app.bus.prepared import ride, write
 from app.bus.subscriber import Handler
 from app.bus.verdict import Verdict
 
@@ -48,17 +49,14 @@ class FromStream:
         self._subscriber = subscriber
 
     async def claim(self, session: AsyncSession, attempts: Mapping[UUID, int]) -> set[UUID]:
-        """Take the keys; an event whose delivery row the database keeps gives its key back."""
+        """Take the keys; an event whose delivery row the database keeps gets none."""
         new = await inbox.claim(session, self._subscriber, attempts)
         if len(new) < len(attempts):
             await self._tell_strange(session, attempts.keys() - new)
-        if not new:
-            return new
-        # Asked after the insert, which may have waited for a twin that failed and said so here.
-        held_back = await owed.held_back(session, self._subscriber, new)
-        if held_back:
-            await inbox.release(session, self._subscriber, held_back)
-        return new - held_back
+        # Said again after the insert, which may have waited for a twin that failed meanwhile.
+        if new and (guard := owed.none_held_back(session, self._subscriber, new)) is not None:
+            ride(session, guard)
+        return new
 
     async def _tell_strange(self, session: AsyncSession, passed: AbstractSet[UUID]) -> None:
         """Log how many of the events that do not run here are none of this database's."""
@@ -76,6 +74,7 @@ class FromStream:
 
     async def settle(self, session: AsyncSession, failed: Mapping[UUID, Verdict]) -> None:
         """Write the failures as rows, in place of their inbox rows."""
+        await write(session)
         await verdicts.record(session, self._subscriber, list(failed.values()), failed.keys())
 
 

@@ -18,6 +18,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from app.bus.append import APPEND, Appended, pairs
 from app.bus.errors import GroupMissingError, StreamUnavailableError
 from app.bus.group_state import GroupState, order
+from app.bus.line import Line, entries as found
 
 # A blocked reader is woken with UNBLOCKED when its stream is flushed; a flushed key that came
 # back as something else answers WRONGTYPE; XINFO says "no such key".
@@ -59,9 +60,8 @@ class Stream:
         self._prefix = prefix
         self._timeout_s = timeout_s
         self._redis = self._client(timeout_s)
-        # An option the client does not know shows only in a connection, so make one, unopened.
-        pool = self._redis.connection_pool
-        pool.connection_class(**pool.connection_kwargs)
+        # An option the client does not know shows only in a connection, so here is one, unopened.
+        self._line = self.line()
 
     def _client(self, timeout_s: float | None) -> "Redis":
         options: dict[str, Any] = {
@@ -82,12 +82,19 @@ class Stream:
         client.connection_pool.connection_kwargs |= options
         return client
 
+    def line(self) -> Line:
+        """Make a connection of the caller's own; close it."""
+        pool = self._redis.connection_pool
+        untimed = pool.connection_kwargs | {"socket_timeout": None}
+        return Line(pool.connection_class(**untimed), self._timeout_s)
+
     def key(self, context: str) -> str:
         """Return the key of a context's stream, such as `events:orders`."""
         return f"{self._prefix}:{context.replace('_', '-')}"
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._line.close()
         await self._redis.aclose()
 
     async def ping(self) -> None:
@@ -109,9 +116,8 @@ class Stream:
         """
         contexts = list(dict.fromkeys(context for context, _ in events))
         arguments = (*map(self.key, contexts), *pairs(events, contexts))
-        client: Any = self._redis
         with _translated():
-            reply = await client.eval(APPEND, len(contexts), *arguments)
+            reply = await self._line.ask("EVAL", APPEND, len(contexts), *arguments)
         lengths = dict(zip(contexts, reply[len(events) :], strict=True))
         return Appended(reply[: len(events)], lengths)
 
@@ -129,23 +135,21 @@ class Stream:
     async def reader(
         self, contexts: Sequence[str], group: str, consumer: str, *, block_s: float
     ) -> AsyncIterator["Reader"]:
-        """Open a reader on a connection of its own, whose timeout leaves room for the block."""
-        client = self._client(block_s + self._timeout_s)
+        """Open a reader, which waits on a connection of its own."""
+        line = self.line()
         try:
-            keys = {self.key(context): context for context in contexts}
-            yield Reader(client, keys, group, consumer, block_s)
+            keys = {self.key(each): each for each in contexts}
+            yield Reader(self._redis, line, keys, group, consumer, block_s)
         finally:
             with anyio.CancelScope(shield=True):
-                await client.aclose()
+                await line.close()
 
     async def ack(self, group: str, entries: Sequence[Entry]) -> None:
         """Acknowledge entries, one command per stream."""
-        by_context: dict[str, list[str]] = {}
-        for entry in entries:
-            by_context.setdefault(entry.context, []).append(entry.id)
         with _translated():
-            for context, ids in by_context.items():
-                await self._redis.xack(self.key(context), group, *ids)
+            for context in dict.fromkeys(entry.context for entry in entries):
+                ids = (entry.id for entry in entries if entry.context == context)
+                await self._line.ask("XACK", self.key(context), group, *ids)
 
     async def wake_others(self) -> None:
         """Tell relays in other processes that there is something to publish."""
@@ -219,6 +223,7 @@ class Reader:
     """One consumer's view of its streams; made by `Stream.reader`."""
 
     redis: Any  # its replies are unions of every protocol and setting; ours has one shape
+    line: Line
     contexts: Mapping[str, str]
     group: str
     consumer: str
@@ -238,13 +243,11 @@ class Reader:
         return await self._read(cursors, count, None)
 
     async def _read(self, cursors: dict[str, str], count: int, block: int | None) -> list[Entry]:
+        wait = () if block is None else ("BLOCK", block)
+        asked = ("XREADGROUP", "GROUP", self.group, self.consumer, "COUNT", count, *wait, "STREAMS")
         with _translated():
-            reply = await self.redis.xreadgroup(
-                self.group, self.consumer, cursors, count=count, block=block
-            )
-        return [
-            entry for key, batch in (reply or {}).items() for entry in self._entries(key, batch)
-        ]
+            reply = await self.line.ask(*asked, *cursors, *cursors.values(), wait_s=self.block_s)
+        return [Entry(self.contexts[key], id_, each.get(_FIELD)) for key, id_, each in found(reply)]
 
     async def reclaim(self, idle_s: float, count: int) -> AsyncIterator[list[Entry]]:
         """Take over entries that any consumer left unacknowledged for idle_s, page by page.
@@ -289,9 +292,6 @@ class Reader:
 
 async def shut_down(url: str) -> None:
     """Ask the engine at url to save and exit; it being gone already is as good."""
-    client = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=5)
-    try:
+    async with Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=5) as client:
         with suppress(RedisError, OSError):
             await client.shutdown()
-    finally:
-        await client.aclose()

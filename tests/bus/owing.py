@@ -123,14 +123,14 @@ class Between:
         self._left = before
         self._happens = happens
 
-    def write(self) -> AbstractAsyncContextManager[AsyncSession]:
+    def write(self, *, first: str = "") -> AbstractAsyncContextManager[AsyncSession]:
         """Open a transaction of the database, after what happens before it."""
-        return self._write()
+        return self._write(first)
 
     @asynccontextmanager
-    async def _write(self) -> AsyncIterator[AsyncSession]:
+    async def _write(self, first: str) -> AsyncIterator[AsyncSession]:
         self._left -= 1
         if self._left == 0:
             await self._happens()
-        async with self._database.write() as session:
+        async with self._database.write(first=first) as session:
             yield session

@@ -117,6 +117,33 @@ async def test_a_statement_after_the_commit_is_not_the_driver_s(database: Databa
     assert await found(database) == [(1, "x")]
 
 
+async def test_a_savepoint_takes_back_what_came_after_it(database: Database) -> None:
+    await made(database)
+
+    async with database.write() as session:
+        await _add.run(session, {"id": [1], "said": ["before"]})
+        async with session.begin_nested() as savepoint:
+            await write(session, _add.on(session, {"id": [2], "said": ["taken back"]}))
+            await savepoint.rollback()
+        async with session.begin_nested():
+            await _add.run(session, {"id": [3], "said": ["kept"]})
+    assert await found(database) == [(1, "before"), (3, "kept")]
+
+
+async def test_whoever_rolls_back_or_closes_takes_back_hot_statements_too(
+    database: Database,
+) -> None:
+    await made(database)
+
+    async with database.write() as session:
+        await _add.run(session, {"id": [1], "said": ["x"]})
+        await session.rollback()
+    async with database.write() as session:
+        await _add.run(session, {"id": [2], "said": ["x"]})
+        await session.close()
+    assert await found(database) == []
+
+
 async def test_a_statement_whose_text_depends_on_values_is_refused(database: Database) -> None:
     await made(database)
 

@@ -12,8 +12,12 @@ from structlog.typing import EventDict
 
 from app.bus.delivery import State
 from app.bus.errors import PermanentError
+from app.bus.event import Envelope
 from app.bus.handling import Handling
+from app.bus.judge import Judge
+from app.bus.outbox import publish
 from app.bus.retry import Outcome, RetryPolicy
+from app.bus.source import Delivery, FromStream
 from app.bus.sql import later
 from app.bus.subscriber import Failed, Subscriber
 from app.bus.tables import delivery
@@ -36,7 +40,7 @@ from tests.bus.sample import (
     ring,
     subscribed,
 )
-from tests.transactions import counted
+from tests.transactions import blocked, counted, holding
 
 
 @pytest.fixture(autouse=True)
@@ -182,6 +186,43 @@ async def test_a_verdict_is_written_under_the_key(database: Database, *, twin_fa
     else:
         assert await delivery_rows(database) == []
     assert await handled_count(database, "effects") == (0 if twin_fails else 1)
+
+
+@pytest.mark.parametrize("writes", [False, True])
+async def test_who_waited_for_a_twin_that_failed_does_not_run_the_event(
+    database: Database, *, writes: bool
+) -> None:
+    """The claim does not see what became of the event while it waited; the transaction does."""
+    if database.single_writer:
+        pytest.skip("writers of SQLite take turns")
+    effects = Effects()
+    ears, twin = Subscriber("ears"), Subscriber("ears")
+    twin.on(Rang)(failing(PermanentError("twin"), effects, unlucky=1))
+
+    @ears.on(Rang, batch=True)
+    async def hear(events: Sequence[Rang], session: AsyncSession) -> None:
+        for event in events:
+            await effects(event, session)
+        if writes:
+            await publish(session, *(Heard(bell=event.bell) for event in events))
+
+    await subscribed(database, ears)
+    bad, good = Rang(bell="a", volume=1), Rang(bell="b", volume=2)
+    await ring(database, bad, good)
+
+    async def fail(session: AsyncSession) -> None:
+        [given] = [Handling(database, twin).open(Envelope.seal(bad))]
+        assert isinstance(given, Delivery)
+        source, error = FromStream("ears"), PermanentError("twin")
+        assert await source.claim(session, {bad.id: 1}) == {bad.id}
+        await source.settle(session, {bad.id: Judge(Random(7)).raised(given, error, 1.0)})
+
+    async with holding(database, fail) as others:
+        others.start_soon(deliver, database, ears, bad, good)
+        await blocked(database)
+
+    assert (await only_row(database)).error == "twin"
+    assert await handled_count(database, "ears") == await handled_count(database, "effects") == 1
 
 
 @pytest.mark.parametrize("state", [State.DUE, State.DEAD, State.DISCARDED])

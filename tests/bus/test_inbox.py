@@ -2,9 +2,11 @@
 
 import anyio
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import inbox
+from app.bus.source import FromStream
 from app.db import Database
 from tests.bus.sample import Effects, Rang, handled_count, listening, ring, subscribed
 
@@ -32,6 +34,32 @@ async def test_an_event_our_database_never_wrote_is_nobodys(database: Database) 
         assert await inbox.claim(session, "ears", [Rang(bell="forged").id]) == set()
 
     assert await handled_count(database, "ears") == 0
+
+
+async def test_the_database_keeps_its_plan_of_a_claim(database: Database) -> None:
+    """To plan it for each batch would cost the database more than to run it."""
+    if database.single_writer:
+        pytest.skip("SQLite plans when a statement is prepared")
+    await subscribed(database, listening(Effects()))
+    events = [Rang(bell="a") for _ in range(12)]
+    await ring(database, *events)
+
+    source = FromStream("ears")
+    for event in events:
+        async with database.write() as session:
+            assert await source.claim(session, {event.id: 1}) == {event.id}
+            await source.settle(session, {})
+    async with database.read() as session:
+        kept = await session.execute(
+            text(
+                "SELECT generic_plans FROM pg_prepared_statements"
+                " WHERE statement LIKE 'INSERT INTO inbox%'"
+            )
+        )
+        plans = kept.scalars().all()
+
+    # The claim, and the look at what twins may have failed; the first five plans are for each run.
+    assert plans == [7, 7]
 
 
 async def test_an_event_nobody_subscribed_to_is_not_owed(database: Database) -> None:

@@ -1,7 +1,9 @@
 """The outbox: bound to the caller's transaction, and a log once published."""
 
+from functools import partial
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import outbox
@@ -9,7 +11,7 @@ from app.bus.errors import NotAWriteError, NoTransactionError
 from app.bus.event import Envelope
 from app.bus.tables import outbox as outbox_table
 from app.db import Database
-from tests.bus.sample import Rang, ring, unpublished_count
+from tests.bus.sample import Heard, Rang, ring, unpublished_count
 
 pytestmark = pytest.mark.every_postgres
 
@@ -85,8 +87,22 @@ async def test_one_relay_at_a_time_holds_the_right_to_publish(database: Database
     if database.single_writer:
         pytest.skip("SQLite has one process, hence one relay")
 
-    async with AsyncSession(database.writer) as first, AsyncSession(database.writer) as second:
-        assert await outbox.hold_relay_lock(first)
-        assert not await outbox.hold_relay_lock(second)
-        await first.rollback()
-        assert await outbox.hold_relay_lock(second)
+    await ring(database, Rang(bell="a"), Heard(bell="b"))
+
+    async def page(session: AsyncSession, *paused: str) -> list[str] | None:
+        found = await outbox.relayed(session, 10, paused)
+        return None if found is None else [row.context for row in found]
+
+    relaying = partial(database.write, first=outbox.HOLDS_RELAY_LOCK)
+    async with relaying() as first, AsyncSession(database.writer) as second:
+        await second.execute(text(outbox.HOLDS_RELAY_LOCK))
+        assert (await page(second), await page(second, "bells")) == (None, None)
+        assert await page(first) == ["bells", "ears"]
+        assert await page(first, "bells") == ["ears"]
+        await first.commit()
+        # What it may do was settled when its transaction began.
+        assert await page(second) is None
+    async with relaying() as second:
+        assert await page(second) == ["bells", "ears"]
+    async with database.write() as neither:
+        assert await page(neither) is None

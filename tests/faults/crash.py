@@ -109,10 +109,12 @@ class CrashingDatabase:
         remove(self._inner.writer.sync_engine, "after_cursor_execute", self._executed)
 
     @asynccontextmanager
-    async def write(self, *, lock_s: float | None = None) -> AsyncIterator[AsyncSession]:
+    async def write(
+        self, *, lock_s: float | None = None, first: str = ""
+    ) -> AsyncIterator[AsyncSession]:
         if self._wide:
             await self._trap.step("database")
-        async with self._inner.write(lock_s=lock_s) as session:
+        async with self._inner.write(lock_s=lock_s, first=first) as session:
             self._changed, self._counts = False, self._each_statement
             try:
                 yield session

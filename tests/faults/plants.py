@@ -75,6 +75,7 @@ def cursor_relay(patch: Patch) -> None:
         return [Unpublished(*row) for row in page]
 
     patch(outbox, "unpublished", behind_the_last)
+    patch(outbox, "relayed", behind_the_last)
 
 
 def mark_before_send(patch: Patch) -> None:

@@ -56,9 +56,9 @@ class Mortal:
         return self._database.read()
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncSession]:
+    async def write(self, *, first: str = "") -> AsyncIterator[AsyncSession]:
         """Open a transaction, and die around its commit when told to."""
-        async with self._database.write() as session:
+        async with self._database.write(first=first) as session:
             yield session
             if self.dies is Moment.BEFORE_COMMIT:
                 raise Death

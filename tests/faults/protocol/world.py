@@ -90,7 +90,7 @@ class Worker:
     def _reader(self, name: str) -> Reader:
         stream = self._world.stream
         keys = {stream.key(context): context for context in self._subscribers[name].contexts}
-        return Reader(stream._redis, keys, name, self.name, 0.001)
+        return Reader(stream._redis, stream._line, keys, name, self.name, 0.001)
 
     def knows(self, name: str) -> bool:
         """Tell whether this worker runs a subscriber."""
