@@ -169,6 +169,10 @@ class Consumer:
     async def _round(self, reader: Reader, pulse: Pulse) -> None:
         policy = self._policy
         if time.monotonic() - self._reclaimed_at >= policy.reclaim_every_s:
+            for context in self._subscriber.contexts:
+                await scripts.show_life(
+                    self._stream, context, self._subscriber.name, self._consumer_name
+                )
             async for page in reader.reclaim(policy.claim_idle_s, policy.batch):
                 await self._again(reader, page)
                 pulse.beat()

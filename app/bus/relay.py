@@ -72,11 +72,14 @@ class Relay:
         """Publish one page and return its size; 0 when nothing waits or another relay is active."""
         if self._database.single_writer:
             return await self._publish_in_two_steps()
+        is_own_new = self._wake_up.take_own()
         async with self._database.write(first=outbox.HOLDS_RELAY_LOCK) as session:
             page = await outbox.relayed(session, self._policy.page, self._paused())
             if page is None:
-                # It may have looked before what woke us was committed.
-                self._wake_up.tell_others()
+                # It may have looked before our commit. Of others' it heard when we did: to tell it
+                # of those would wake everybody, each of whom would tell the rest.
+                if is_own_new:
+                    self._wake_up.tell_others()
                 return 0
             if page:
                 await outbox.mark_published(session, page, await self._append(page))

@@ -115,6 +115,15 @@ if #known == 0 then redis.call('XGROUP', 'DELCONSUMER', key, group, consumer) en
 return #known
 """
 
+# What the consumer holds past that id is nothing. Not the very last id there can be: that one is
+# answered without a look at the consumer. A group that is missing is for the next read to find.
+_SHOW_LIFE = """
+local key, group, consumer = KEYS[1], ARGV[1], ARGV[2]
+redis.pcall('XGROUP', 'CREATECONSUMER', key, group, consumer)
+redis.pcall('XREADGROUP', 'GROUP', group, consumer, 'STREAMS', key, '18446744073709551614-0')
+return 1
+"""
+
 _FIELDS = """
 local function fields(reply)
   local found = {}
@@ -209,6 +218,15 @@ async def hand_back(
     """Let others claim what a leaving consumer holds at once, and return how much that is."""
     idle_ms = round(idle_s * 1000) + 1
     return int(await stream.run_script(_HAND_BACK, context, group, consumer, idle_ms))
+
+
+async def show_life(stream: Stream, context: str, group: str, consumer: str) -> None:
+    """Have the engine note that a consumer is there, though it was given nothing for long.
+
+    Redis before 7.2 knows a consumer from its first entry on, and takes reads that found nothing
+    for silence.
+    """
+    await stream.run_script(_SHOW_LIFE, context, group, consumer)
 
 
 async def forget_idle(stream: Stream, context: str, groups: Sequence[str], *, idle_s: float) -> int:

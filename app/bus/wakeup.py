@@ -19,6 +19,7 @@ class WakeUp:
 
     def __init__(self) -> None:
         self.is_relayed_here = False
+        self._is_own_new = False
         self._here = anyio.Event()
         self._elsewhere = anyio.Event()
         self.listeners: list[Callable[[], None]] = []
@@ -27,7 +28,13 @@ class WakeUp:
         """Wake this process's relay; have the others told where there is none."""
         if not self.is_relayed_here:
             self.tell_others()
+        self._is_own_new = True
         self.heard()
+
+    def take_own(self) -> bool:
+        """Return whether this process committed since it was asked last."""
+        own, self._is_own_new = self._is_own_new, False
+        return own
 
     def tell_others(self) -> None:
         """Have other processes told that there may be something to publish."""

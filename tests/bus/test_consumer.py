@@ -6,7 +6,7 @@ import anyio
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus import outbox
+from app.bus import outbox, scripts
 from app.bus.consumer import Consumer, ConsumerPolicy
 from app.bus.event import Envelope, current_context
 from app.bus.retry import RetryPolicy
@@ -315,3 +315,21 @@ async def test_a_lost_group_is_made_again_without_a_hot_loop(
             await anyio.sleep_forever()
 
     assert 2 <= attempts <= 12
+
+
+async def test_a_consumer_that_is_given_nothing_is_known_to_be_there(
+    database: Database, stream: Stream
+) -> None:
+    await subscribed(database, ears := listening(Effects()))
+
+    async with running(Consumer(database, stream, ears, "idle", QUICK)):
+
+        async def known() -> bool:
+            return await scripts.quiet_s(stream, "bells", "ears") is not None
+
+        await until(known)
+        await anyio.sleep(0.6)
+        quiet_s = await scripts.quiet_s(stream, "bells", "ears")
+
+    assert quiet_s is not None
+    assert quiet_s < 0.5

@@ -6,6 +6,8 @@ from typing import Any
 
 import anyio
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bus import outbox
 from app.bus.event import Envelope, Event
@@ -192,3 +194,26 @@ async def test_a_page_costs_as_many_statements_as_one_event(
 
     # The log's head and the mark; elsewhere the page is read by the writer as well.
     assert costs == ([2, 2] if database.single_writer else [3, 3])
+
+
+async def test_a_relay_that_is_not_the_active_one_tells_of_own_commits_only(
+    database: Database, stream: Stream
+) -> None:
+    """What was told to all was told to the active one: who tells of it again wakes all again."""
+    if database.single_writer:
+        pytest.skip("SQLite has one process, hence one relay")
+    wake_up = WakeUp()
+    relay = Relay(database, stream, wake_up)
+
+    async with AsyncSession(database.writer) as active:
+        await active.execute(text(outbox.HOLDS_RELAY_LOCK))
+        wake_up.heard()
+        assert await relay.publish_page() == 0
+        assert not await wake_up.take_announcement(0.01)
+
+        wake_up.committed()
+        assert await relay.publish_page() == 0
+        assert await wake_up.take_announcement(0.01)
+
+        assert await relay.publish_page() == 0
+        assert not await wake_up.take_announcement(0.01)

@@ -5,6 +5,7 @@ from typing import Any
 import anyio
 import pytest
 
+from app.bus import scripts
 from app.bus.reconcile import Reconcile, ReconcilePolicy
 from app.bus.relay import Relay, RelayPolicy
 from app.bus.stream import Entry, Stream
@@ -287,8 +288,7 @@ async def test_a_consumer_that_died_is_forgotten_once_it_holds_nothing(
     await trim.run_round()
     young = await names()
     await anyio.sleep(0.3)
-    async with stream.reader(["bells"], "eyes", "lives", block_s=0.01) as reader:
-        await reader.fresh(1)
+    await scripts.show_life(stream, "bells", "eyes", "lives")
     await trim.run_round()
     held = await names()
     await stream.ack("ears", [entry])

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import pytest
 from sqlalchemy import Table, func, insert, select, update
 
+from app.bus import scripts
 from app.bus.action import Action, ActionKind, page_of_actions
 from app.bus.delivery import Reason
 from app.bus.reconcile import Reconcile, ReconcilePolicy
@@ -188,8 +189,7 @@ async def test_it_is_refused_while_it_lives_or_somebody_should_look(
     await dead(database, ears, Rang(bell="a", volume=LOUD))
     assert await rows_of(database, failed_attempt) == 1
     await stream.ensure_groups(["bells"], "ears")
-    async with stream.reader(["bells"], "ears", "c1", block_s=0.01) as reader:
-        await reader.fresh(1)
+    await scripts.show_life(stream, "bells", "ears", "c1")
 
     with pytest.raises(SubscriberAliveError, match="stop it"):
         await unregister(database, stream, "ears", who="ann")

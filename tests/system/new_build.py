@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.__main__ import main
 from app.bus.event import Event
 from app.bus.outbox import publish
-from app.bus.prepared import Write
+from app.bus.prepared import Rows, Write
 from app.bus.tables import inbox
 from app.modules.inventory import handlers as inventory
 from app.modules.orders.events import OrderCreated
@@ -36,11 +36,11 @@ async def greet(event: OrderGreeted, session: AsyncSession) -> None:
 
 async def publish_and_greet(
     session: AsyncSession, *events: Event, beside: Sequence[Write] = ()
-) -> None:
+) -> Rows:
     """Publish as today's build does, and greet each order that is placed."""
     placed = [event.order_id for event in events if isinstance(event, OrderCreated)]
     greetings = [OrderGreeted(order_id=order_id) for order_id in placed]
-    await publish(session, *events, *greetings, beside=beside)
+    return await publish(session, *events, *greetings, beside=beside)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from sqlalchemy import select, update
 
+from app.bus import scripts
 from app.bus.delivery import park
 from app.bus.due import DueDeliveries
 from app.bus.stream import Stream
@@ -280,8 +281,7 @@ async def test_a_subscriber_is_unregistered(
     answers.append(await client.delete("/subscribers/ears"))
     process.stream = stream
     answers.append(await client.delete("/subscribers/ears"))
-    async with stream.reader(["bells"], "ears", "c1", block_s=0.01) as reader:
-        await reader.fresh(1)
+    await scripts.show_life(stream, "bells", "ears", "c1")
     answers.append(await client.delete("/subscribers/ears?discard=true"))
     await stream._redis.xgroup_delconsumer(stream.key("bells"), "ears", "c1")
 
