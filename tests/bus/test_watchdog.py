@@ -63,14 +63,13 @@ async def test_a_blocked_loop_is_told_once_with_its_stack_and_ends_life_for_a_wh
     assert blocked is not None
     assert (blocked.name, blocked.state) == ("event-loop", "blocked")
     assert re.fullmatch(r"the event loop did not run for \d\.\d s", blocked.trouble or "")
-    told = [line for line in logs if line["log_level"] == "critical"]
-    assert [line["event"] for line in told] == ["event loop blocked"]
-    stacks = told[0]["stacks"]
-    assert any(name.startswith("MainThread") for name in stacks)
-    assert any(block.__name__ in stack for stack in stacks.values())
-    assert [line["event"] for line in logs if line["log_level"] == "warning"] == [
+    # A machine that has no time for anybody blocks the loop too, before and after.
+    [told] = [line for line in logs if block.__name__ in str(line.get("stacks"))]
+    assert (told["log_level"], told["event"]) == ("critical", "event loop blocked")
+    assert any(name.startswith("MainThread") for name in told["stacks"])
+    assert {line["event"] for line in logs if line["log_level"] == "warning"} == {
         "event loop runs again"
-    ]
+    }
 
 
 @pytest.mark.usefixtures("blocking")
