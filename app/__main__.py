@@ -50,6 +50,9 @@ def _reason(error: Exception) -> str | None:
     from app.bus.errors import StreamError  # noqa: PLC0415
     from app.errors import StartupError  # noqa: PLC0415
 
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        # What happens beside loops comes wrapped, once for each group of them.
+        error = error.exceptions[0]
     if isinstance(error, StartupError):
         return str(error)
     if isinstance(error, OSError | SQLAlchemyError | StreamError):

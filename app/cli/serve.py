@@ -18,7 +18,9 @@ import anyio.lowlevel
 import typer
 import uvicorn
 
+from app.bus.errors import is_transient
 from app.cli.heads import HeadProtocol
+from app.db import Database
 from app.errors import StartupError
 from app.loops import Chores
 from app.main import chores, create_app, end_process, is_open
@@ -128,12 +130,22 @@ async def _serve(settings: Settings, work: Chores, announce: Announce, *, migrat
         else:
             _spare_the_collector()
             with _stop_on_signals(server), listener:
-                anyone = await is_open(settings, runtime.database)
+                anyone = await _is_known_to_be_open(settings, runtime.database)
                 announce(settings, listener.getsockname()[1], anyone)
                 await server.serve(sockets=[listener])
     if refused is not None:
         raise refused
     return 0 if runtime.supervisor.failure is None else 1
+
+
+async def _is_known_to_be_open(settings: Settings, database: Database) -> bool:
+    """Tell whether a key is needed by nobody; for the announcement, which is no reason to end."""
+    try:
+        return await is_open(settings, database)
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        return False
 
 
 def _spare_the_collector() -> None:

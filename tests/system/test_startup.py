@@ -13,7 +13,11 @@ import anyio
 import httpx2
 import pytest
 
+from app.__main__ import _reason
+from app.cli.serve import _is_known_to_be_open
+from app.db import postgresql
 from app.main import SUBSCRIBERS
+from app.settings import Settings
 from tests import least_privilege
 from tests.conftest import PostgresFixture
 from tests.postgres import PostgresServer
@@ -248,3 +252,20 @@ def test_settings_come_from_flag_then_environment_then_file(
 
     assert (tmp_path / "from-environment" / "orderly.db").exists()
     assert not (tmp_path / "from-file").exists()
+
+
+async def test_a_database_that_goes_away_while_it_starts_is_waited_for(tmp_path: Path) -> None:
+    """Only what is announced asks it then: loops and requests wait it out, so the start does."""
+    away = postgresql("postgresql://127.0.0.1:9/none")
+    try:
+        assert not await _is_known_to_be_open(Settings(data=tmp_path), away)
+    finally:
+        await away.close()
+
+
+def test_what_a_server_refuses_is_one_sentence_also_beside_loops() -> None:
+    refused = ExceptionGroup("beside loops", [ExceptionGroup("again", [OSError("no route")])])
+
+    assert _reason(refused) == "OSError: no route"
+    assert _reason(ExceptionGroup("two", [OSError("one"), OSError("two")])) is None
+    assert _reason(ExceptionGroup("a bug", [ValueError("x")])) is None
