@@ -105,7 +105,7 @@ async def attack(
     finally:
         await deployment.stop()
     if bugs := deployment.bugs():
-        report.broken.append(Broken("no process ends by itself", bugs))
+        report.broken.append(Broken("no process ends by itself, and none answers 500", bugs))
     return report
 
 

@@ -22,6 +22,9 @@ DIED = "loop died"
 BLOCKED = "event loop blocked"
 """What the log says when a loop ended of a bug and took the process with it."""
 
+FAILED = "request failed"
+"""What it says when a request was answered 500, which no fault is a reason for."""
+
 
 class Audited(Orderly):
     """An Orderly whose effects are audited."""
@@ -196,6 +199,8 @@ class Keeper:
 
     def _note(self, process: Orderly) -> None:
         log = process.log()
+        failed = [line for line in log.splitlines() if FAILED in line]
+        self.bugs += [f"{self.role}: answered 500\n{line[:6000]}" for line in failed[:3]]
         if DIED in log and not self._engine_killed:
             line = next(line for line in log.splitlines() if DIED in line)
             self.bugs.append(f"{self.role}: {DIED}\n{line[:6000]}")
