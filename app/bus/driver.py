@@ -145,9 +145,9 @@ class Driver:
         if self.dialect.name != "postgresql":
             await self._run(self._raw.commit() if sql == "COMMIT" else self._raw.rollback(), sql)
             return
-        # Whether it fails or not: what is sent ends it.
-        self._adapted._transaction = None  # noqa: SLF001 - as above
         await self._run(self._raw.execute(sql), sql)
+        # Not before: cut short or refused, it may be under way still, and is rolled back.
+        self._adapted._transaction = None  # noqa: SLF001 - as above
 
     async def _run(self, sent: Awaitable[object], sql: str) -> None:
         try:

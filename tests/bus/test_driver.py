@@ -18,7 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bus import driver
+from app.bus import driver, transaction
+from app.bus.driver import DRIVER
 from app.bus.errors import is_transient
 from app.bus.prepared import Fixed, Write, prepared, write
 from app.bus.sql import changed
@@ -171,6 +172,22 @@ async def test_limits_come_with_the_transaction_and_go_with_it(database: Databas
     async with limited.read() as session:
         assert await shown(session) == ["0", "0", "0"]
     await limited.close()
+
+
+async def test_an_end_that_failed_leaves_the_next_transaction_nothing(database: Database) -> None:
+    """Such as one that was cut short: what it was to end may be under way, and aborted."""
+    if database.single_writer:
+        pytest.skip("an end that fails leaves SQLite's transaction to the rollback")
+    one = postgresql(database.writer.url.render_as_string(hide_password=False), pool=1)
+
+    session = await transaction.begin(one.reader, "BEGIN")
+    with pytest.raises(DBAPIError):
+        await session.info[DRIVER].end("ROLLBACK TO SAVEPOINT nothing")
+    await transaction.roll_back(session)
+
+    async with one.read() as session:
+        assert await session.scalar(text("SELECT 1")) == 1
+    await one.close()
 
 
 async def test_a_connection_that_was_lost_is_replaced_unseen(database: Database) -> None:
