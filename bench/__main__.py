@@ -26,7 +26,7 @@ from bench import (
 )
 from bench.case import Case, Effort
 from bench.machine import in_a_sentence, machine
-from bench.report import Results, latest
+from bench.report import Results, latest, put_into
 from bench.servers import Servers
 
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
@@ -98,9 +98,7 @@ def _show(path: Path | None, *, into_docs: bool) -> int:
     if not into_docs:
         print(results.markdown())
         return 0
-    before, begin, rest = PAGE.read_text().partition("<!-- figures -->")
-    _, end, after = rest.partition("<!-- end of figures -->")
-    PAGE.write_text(f"{before}{begin}\n{results.markdown()}\n{end}{after}")
+    PAGE.write_text(put_into(PAGE.read_text(), results.markdown()))
     written = (PAGE, front_page.write(), *plots.write(results.medians()))
     print("\n".join(map(str, written)))
     return 0

@@ -7,7 +7,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from bench.report import FOLDER, Results
+from bench.report import Results, last_with
 
 NEEDED = {"batch sizes", "scale-out"}
 """The groups that a run must have measured."""
@@ -175,9 +175,4 @@ def _markup(parts: Mapping[str, Hop], row: Row) -> Markup:
 
 def newest() -> Path:
     """Return the last kept run that measured what is needed; raises FileNotFoundError without."""
-    for path in sorted(FOLDER.glob("*.json"), reverse=True):
-        results = Results.load(path)
-        if not results.quick and set(results.rounds) >= NEEDED:
-            return path
-    msg = f"no run with {' and '.join(sorted(NEEDED))} is kept: `dev.py bench` keeps one"
-    raise FileNotFoundError(msg)
+    return last_with(NEEDED)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from bench.machine import in_a_sentence
 from bench.reach import APP, RATE, Medians
-from bench.report import FOLDER, Results
+from bench.report import Results, last_with, put_into
 
 README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 # What a run must have measured to be whole.
 NEEDED = {"intake", "relay", "our parts", "pipeline", "latency"}
@@ -20,12 +19,7 @@ NEEDED = {"intake", "relay", "our parts", "pipeline", "latency"}
 
 def last_whole_run() -> Results:
     """Return the last kept run of everything; raises FileNotFoundError when there is none."""
-    for path in sorted(FOLDER.glob("*.json"), reverse=True):
-        results = Results.load(path)
-        if not results.quick and set(results.rounds) >= NEEDED:
-            return results
-    msg = f"no whole run is kept in {FOLDER.name}"
-    raise FileNotFoundError(msg)
+    return Results.load(last_with(NEEDED))
 
 
 def table(results: Results) -> str:
@@ -118,19 +112,9 @@ def _number(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
-def put_into(page: str, results: Results) -> str:
-    """Return a page with the table between its marks; raises ValueError when it has none."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        msg = f"the page has no {BEGIN}"
-        raise ValueError(msg)
-    return f"{before}{begin}\n{table(results)}\n{end}{after}"
-
-
 def write() -> Path:
     """Put the figures of the last whole run into README."""
-    README.write_text(put_into(README.read_text(), last_whole_run()))
+    README.write_text(put_into(README.read_text(), table(last_whole_run())))
     return README
 
 

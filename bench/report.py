@@ -1,7 +1,7 @@
 """What a run found: as tables for people and for Markdown, and as JSON to keep."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set as AbstractSet
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -151,6 +151,26 @@ class Results:
 def latest() -> Path | None:
     """Return the last run of everything that was kept."""
     return max(FOLDER.glob("*-run.json"), default=None)
+
+
+def last_with(groups: AbstractSet[str]) -> Path:
+    """Return the last kept run with these groups, no quick one; FileNotFoundError if none."""
+    for path in sorted(FOLDER.glob("*.json"), reverse=True):
+        results = Results.load(path)
+        if not results.quick and set(results.rounds) >= groups:
+            return path
+    msg = f"no run with {' and '.join(sorted(groups))} is kept: `dev.py bench` keeps one"
+    raise FileNotFoundError(msg)
+
+
+def put_into(page: str, figures: str) -> str:
+    """Return a page with these between its marks; raises ValueError when it has none."""
+    before, begin, rest = page.partition("<!-- figures -->")
+    _, end, after = rest.partition("<!-- end of figures -->")
+    if not end:
+        msg = "the page has no <!-- figures -->"
+        raise ValueError(msg)
+    return f"{before}{begin}\n{figures}\n{end}{after}"
 
 
 def _line(cells: Sequence[str]) -> str:

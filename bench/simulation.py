@@ -13,12 +13,11 @@ from bench.costs import BATCH, DECIDE, Costs, newest
 from bench.machine import in_a_sentence
 from bench.model import Model, Seen, Site
 from bench.plots import bars
-from bench.report import Results
+from bench.report import Results, put_into
 from bench.sizing import DECIDES, RELAYS, TRIP_S, UTILISATION, Plan, ceilings, plan, seconds
 
 PAGE = Path(__file__).parents[1] / "docs/scaling.md"
 PLOT = PAGE.parent / "plots/scaling.svg"
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 RATES = (1_000, 10_000, 100_000)
 LOADS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9)
@@ -43,13 +42,6 @@ def page(results: Results) -> str:
 def plot(results: Results) -> str:
     """Return the ceilings as bars: what breaks first is the shortest."""
     return bars("Orders a second that one of each can do", ceilings(Costs.of(results)))
-
-
-def into_docs(text: str, document: str) -> str:
-    """Return a document with the text between its markers."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    return f"{before}{begin}\n{text}\n{end}{after}"
 
 
 def _tables(costs: Costs) -> Iterator[tuple[str, Table]]:
@@ -232,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     text = page(results)
     if asked.docs:
-        PAGE.write_text(into_docs(text, PAGE.read_text()))
+        PAGE.write_text(put_into(PAGE.read_text(), text))
         PLOT.write_text(plot(results))
         print(f"{PAGE}\n{PLOT}")
     else:

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from bench.front_page import README, last_whole_run, put_into, table
+from bench.front_page import README, last_whole_run, table
+from bench.report import put_into
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the bench reads /proc")
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the bench reads
 def test_readme_has_the_figures_of_the_last_whole_run() -> None:
     page = README.read_text()
 
-    assert put_into(page, last_whole_run()) == page, "run: python -m bench.front_page"
+    assert put_into(page, table(last_whole_run())) == page, "run: python -m bench.front_page"
 
 
 def test_the_table_names_machine_and_day_and_where_others_are_cheaper() -> None:
@@ -30,4 +31,4 @@ def test_the_table_names_machine_and_day_and_where_others_are_cheaper() -> None:
 
 def test_a_page_without_its_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="has no"):
-        put_into("# A page\n", last_whole_run())
+        put_into("# A page\n", "none")

@@ -9,7 +9,7 @@ from bench import simulation
 from bench.clockwork import Clock, Pass, Process, Resource
 from bench.costs import BATCH, DECIDE, EVENTS, HOPS, INTAKE, Costs, Hop, Line, Markup, newest
 from bench.model import Model, Site
-from bench.report import Results
+from bench.report import Results, put_into
 from bench.sizing import UTILISATION, ceilings, natural, plan, seconds
 
 NOTHING = Line(0.0, 0.0)
@@ -195,6 +195,7 @@ def test_the_page_has_the_tables_that_the_command_prints() -> None:
     results = Results.load(newest())
     text = simulation.page(results)
 
-    assert simulation.into_docs(text, simulation.PAGE.read_text()) == simulation.PAGE.read_text()
-    assert f"{simulation.BEGIN}\n{text}\n{simulation.END}" in simulation.PAGE.read_text()
+    shown = simulation.PAGE.read_text()
+    assert put_into(shown, text) == shown
+    assert f"<!-- figures -->\n{text}\n<!-- end of figures -->" in shown
     assert simulation.plot(results) == simulation.PLOT.read_text()

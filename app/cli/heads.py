@@ -19,7 +19,7 @@ _NO_TUNNEL = b"405 Method Not Allowed"
 
 
 class HeadProtocol(JoinedProtocol):
-    """uvicorn's protocol, without end neither in the length nor in the time of a request's head.
+    """uvicorn's protocol, where a request's head is bounded in length and in time.
 
     And without other protocols: a request that offers an upgrade is served as if it did not. Left
     to itself the parser takes the body of such a request for the next request on the connection.
